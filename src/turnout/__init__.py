@@ -1,0 +1,98 @@
+"""turnout: a model router for Python. One string, ``"provider/model"``, reaches any language model.
+
+::
+
+    from turnout import Agent
+
+    agent = Agent(id="my-agent", name="My Agent", model="ovhcloud/gpt-oss-120b")
+    print((await agent.generate("Hello!")).text)
+
+Every public name is imported when it is first used; errors live in `turnout.errors`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from turnout import catalog, chunks, errors, routing
+    from turnout.agent.agent import Agent
+    from turnout.agent.direct import generate, generate_sync, stream, stream_sync
+    from turnout.agent.result import Result, Step
+    from turnout.agent.stream import AgentStream
+    from turnout.agent.sync import SyncStream
+    from turnout.chunks import Chunk
+    from turnout.context import RequestContext
+    from turnout.messages import Audio, File, Image, Message, Reasoning, Text, ToolCall, ToolResult, Video
+    from turnout.model_ids import ModelId
+    from turnout.requests import ModelSettings, Timeouts
+    from turnout.routing.model import ModelConfig
+    from turnout.usage import Cost, Usage
+    from turnout.version import __version__
+
+__all__ = [
+    "Agent",
+    "AgentStream",
+    "Audio",
+    "Chunk",
+    "Cost",
+    "File",
+    "Image",
+    "Message",
+    "ModelConfig",
+    "ModelId",
+    "ModelSettings",
+    "Reasoning",
+    "RequestContext",
+    "Result",
+    "Step",
+    "SyncStream",
+    "Text",
+    "Timeouts",
+    "ToolCall",
+    "ToolResult",
+    "Usage",
+    "Video",
+    "__version__",
+    "catalog",
+    "chunks",
+    "errors",
+    "generate",
+    "generate_sync",
+    "routing",
+    "stream",
+    "stream_sync",
+]
+
+_HOMES = {
+    "turnout.agent.agent": ("Agent",),
+    "turnout.agent.direct": ("generate", "generate_sync", "stream", "stream_sync"),
+    "turnout.agent.result": ("Result", "Step"),
+    "turnout.agent.stream": ("AgentStream",),
+    "turnout.agent.sync": ("SyncStream",),
+    "turnout.chunks": ("Chunk",),
+    "turnout.context": ("RequestContext",),
+    "turnout.messages": ("Audio", "File", "Image", "Message", "Reasoning", "Text", "ToolCall", "ToolResult", "Video"),
+    "turnout.model_ids": ("ModelId",),
+    "turnout.requests": ("ModelSettings", "Timeouts"),
+    "turnout.routing.model": ("ModelConfig",),
+    "turnout.usage": ("Cost", "Usage"),
+    "turnout.version": ("__version__",),
+}
+
+
+def __getattr__(name: str) -> object:
+    home = next((module for module, names in _HOMES.items() if name in names), None)
+    if home is not None:
+        value = getattr(import_module(home), name)
+    elif name in __all__:
+        value = import_module(f"turnout.{name}")
+    else:
+        raise AttributeError(f"module 'turnout' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""The agent: generate and stream, the steps of a run, results, and the sync twins."""

@@ -1,0 +1,68 @@
+"""The options of one call, shared by `generate`, `stream` and their sync twins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from turnout.context import RequestContext
+    from turnout.requests import ModelSettings, Timeouts
+    from turnout.routing.model import ModelArgument
+
+
+class DirectOptions(TypedDict, total=False):
+    """Options of one call without an agent."""
+
+    request_context: RequestContext | Mapping[str, Any] | None
+    """Facts about the request for functions that choose the model or the instructions."""
+
+    requestContext: RequestContext | Mapping[str, Any] | None  # noqa: N815 - Mastra's spelling, at the door only
+    """The same as `request_context`."""
+
+    settings: ModelSettings | Mapping[str, Any] | None
+    """Settings such as ``{"temperature": 0.3}``."""
+
+    provider_options: Mapping[str, Mapping[str, Any]] | None
+    """Fields merged into the body for one provider: ``{"ovhcloud": {"top_k": 5}}``."""
+
+    headers: Mapping[str, str] | None
+    """Headers to send with the request."""
+
+    api_key: str | None
+    """The key to use instead of the one in the environment."""
+
+    timeouts: Timeouts | Mapping[str, Any] | None
+    """Time limits in seconds, such as ``{"first_chunk_s": 30}``."""
+
+    max_retries: int | None
+    """Tries after the first, for errors that may pass."""
+
+    max_steps: int | None
+    """The most model calls of one run."""
+
+
+class CallOptions(DirectOptions, total=False):
+    """Options of one call; each wins over the agent's own."""
+
+    model: ModelArgument | None
+    """Another model for this call."""
+
+
+_NAMES = frozenset(CallOptions.__annotations__)
+
+
+def check_options(options: CallOptions) -> CallOptions:
+    """Return `options` with `request_context` in our spelling. Raises `TypeError` for an option that does not exist."""
+    for name in options:
+        if name not in _NAMES:
+            import difflib
+
+            near = difflib.get_close_matches(name, _NAMES, 1)
+            hint = f": did you mean `{near[0]}`?" if near else f": the options are {', '.join(sorted(_NAMES))}"
+            raise TypeError(f"`{name}` is no option of a call{hint}")
+    if "requestContext" in options:
+        given = options.pop("requestContext")
+        options.setdefault("request_context", given)
+    return options

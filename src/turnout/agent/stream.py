@@ -1,0 +1,209 @@
+"""What `agent.stream(...)` returns: await it, iterate it, or enter it; leaving it early closes the connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from turnout.agent.loop import StreamedRun
+from turnout.chunks import TextDelta
+from turnout.errors import InvalidInputError, StreamClosedError
+from turnout.usage import Cost, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+    from types import TracebackType
+
+    from turnout.agent.loop import Run
+    from turnout.agent.result import Result
+    from turnout.chunks import Chunk
+    from turnout.messages import ToolCall
+    from turnout.responses import FinishReason, Warning  # noqa: A004 - the field's word
+
+
+class AgentStream:
+    """A streamed run: ``async for chunk in await agent.stream("Hi")``.
+
+    ``await stream`` sends, and raises whatever goes wrong before the first chunk; without it that happens at the first
+    iteration. It is read once; leaving the loop (break, exception, cancellation) closes the connection at once.
+    Errors are raised from the iteration, with the text so far in their `.text`. `text_stream` yields text only.
+    """
+
+    def __init__(self, prepare: Callable[[], Awaitable[Run]]) -> None:
+        self._prepare = prepare
+        self._run: StreamedRun | None = None
+        self._is_taken = False
+        self._is_left = False
+        self._error: BaseException | None = None
+
+    def __await__(self) -> Generator[Any, None, AgentStream]:
+        return self._open().__await__()
+
+    def __aiter__(self) -> ChunkIterator:
+        return ChunkIterator(self)
+
+    async def __aenter__(self) -> AgentStream:
+        return await self._open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def text_stream(self) -> AsyncIterator[str]:
+        """The pieces of text alone, in order."""
+        return TextIterator(ChunkIterator(self))
+
+    @property
+    def text(self) -> str:
+        """The text so far; all of it once the stream has ended."""
+        return self._run.text if self._run else ""
+
+    @property
+    def reasoning(self) -> str:
+        """What the model thought; empty until the stream has ended."""
+        return self._result.reasoning if self._result else ""
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens of the run; unknown until the stream has ended."""
+        return self._result.usage if self._result else Usage()
+
+    @property
+    def cost(self) -> Cost:
+        """The cost of the run in USD; unknown until the stream has ended."""
+        return self._result.cost if self._result else Cost()
+
+    @property
+    def finish_reason(self) -> FinishReason | None:
+        """Why the answer ended; `None` until it has."""
+        return self._result.finish_reason if self._result else None
+
+    @property
+    def tool_calls(self) -> list[ToolCall]:
+        """The tool calls of the last step; none until the stream has ended."""
+        return self._result.tool_calls if self._result else []
+
+    @property
+    def warnings(self) -> list[Warning]:
+        """The warnings of the run; none until the stream has ended."""
+        return self._result.warnings if self._result else []
+
+    async def result(self) -> Result:
+        """Read what is left and return what `generate` would have returned.
+
+        Raises the error that ended the stream, or `StreamClosedError` when it was left before its end.
+        """
+        await self._open()
+        while self._result is None:
+            await self._next_batch()
+        return self._result
+
+    def close(self) -> None:
+        """Close the connection at once; what came so far stays in `text`. Safe to repeat."""
+        if self._result is None:
+            self._is_left = True
+            if self._run is not None:
+                self._run.close()
+
+    async def aclose(self) -> None:
+        """Do as `close`."""
+        self.close()
+
+    @property
+    def _result(self) -> Result | None:
+        return self._run.result if self._run else None
+
+    async def _open(self) -> AgentStream:
+        """Send, unless that was done before."""
+        if self._run is None and self._error is None and not self._is_left:
+            try:
+                run = StreamedRun(await self._prepare())
+                await run.open()
+            except BaseException as error:
+                self._error = error
+                raise
+            self._run = run
+        elif self._error is not None:
+            raise self._error
+        return self
+
+    async def _next_batch(self) -> list[Chunk]:
+        if self._run is None or self._error is not None:
+            await self._open()
+        if self._is_left or self._run is None:
+            raise StreamClosedError("the stream was left before its end: call stream() again", text=self.text)
+        if self._is_busy:
+            raise InvalidInputError("the stream is read by two tasks at once: let one task read it and pass chunks on")
+        self._is_busy = True
+        try:
+            return await self._run.next_batch()
+        except BaseException as error:
+            self._error = error
+            self._run.close()
+            raise
+        finally:
+            self._is_busy = False
+
+    _is_busy = False
+
+    def _take(self) -> None:
+        """Let one iterator read; a second one is an error."""
+        if self._is_taken:
+            raise StreamClosedError("the stream is read a second time: keep its chunks, or call stream() again")
+        self._is_taken = True
+
+    def __repr__(self) -> str:
+        if self._result:
+            state = str(self._result.finish_reason)
+        else:
+            state = "left" if self._is_left else "open" if self._run else "not sent"
+        return f"AgentStream({state}, {len(self.text)} characters)"
+
+
+class ChunkIterator:
+    """The chunks of a stream. A loop that is left drops its iterator, and that closes the connection."""
+
+    __slots__ = ("_batch", "_is_started", "_stream")
+
+    def __init__(self, stream: AgentStream) -> None:
+        self._stream = stream
+        self._batch: list[Chunk] = []
+        self._is_started = False
+
+    def __aiter__(self) -> ChunkIterator:
+        return self
+
+    async def __anext__(self) -> Chunk:
+        if not self._batch:
+            if not self._is_started:
+                self._stream._take()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - the other half of one thing
+                self._is_started = True
+            batch = await self._stream._next_batch()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            if not batch:
+                raise StopAsyncIteration
+            batch.reverse()
+            self._batch = batch
+        return self._batch.pop()
+
+    def __del__(self) -> None:
+        if self._is_started:
+            self._stream.close()
+
+
+class TextIterator:
+    """The text of a stream, piece by piece."""
+
+    __slots__ = ("_chunks",)
+
+    def __init__(self, chunks: ChunkIterator) -> None:
+        self._chunks = chunks
+
+    def __aiter__(self) -> TextIterator:
+        return self
+
+    async def __anext__(self) -> str:
+        while True:
+            chunk = await self._chunks.__anext__()
+            if type(chunk) is TextDelta:
+                return chunk.text

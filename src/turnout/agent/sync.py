@@ -1,0 +1,95 @@
+"""The sync twins: the same results from plain `def` code, in scripts, threads and notebooks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from turnout.agent.threads import find_loop
+from turnout.chunks import TextDelta
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from turnout.agent.result import Result
+    from turnout.agent.stream import AgentStream
+    from turnout.agent.threads import BackgroundLoop, OwnLoop
+    from turnout.chunks import Chunk
+    from turnout.responses import FinishReason
+    from turnout.usage import Cost, Usage
+
+
+class SyncStream:
+    """A streamed run for sync code: ``for chunk in agent.stream_sync("Hi")``.
+
+    The first chunk is awaited when the stream is made, so what goes wrong before it is raised there. Leaving the loop
+    closes the connection at once. The properties are those of `AgentStream`. It stays in the thread that made it.
+    """
+
+    def __init__(self, stream: AgentStream) -> None:
+        self._stream = stream
+        self._loop: OwnLoop | BackgroundLoop = find_loop()
+        self._loop.run(self._open())
+
+    async def _open(self) -> None:
+        await self._stream
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return self._read()
+
+    def _read(self) -> Iterator[Chunk]:
+        self._stream._take()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - its sync half
+        try:
+            while batch := self._loop.run(self._stream._next_batch()):  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+                yield from batch
+        finally:
+            self._stream.close()
+
+    def __enter__(self) -> SyncStream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.close()
+
+    @property
+    def text_stream(self) -> Iterator[str]:
+        """The pieces of text alone, in order."""
+        return (chunk.text for chunk in self if type(chunk) is TextDelta)
+
+    @property
+    def text(self) -> str:
+        """The text so far; all of it once the stream has ended."""
+        return self._stream.text
+
+    @property
+    def reasoning(self) -> str:
+        """What the model thought; empty until the stream has ended."""
+        return self._stream.reasoning
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens of the run; unknown until the stream has ended."""
+        return self._stream.usage
+
+    @property
+    def cost(self) -> Cost:
+        """The cost of the run in USD; unknown until the stream has ended."""
+        return self._stream.cost
+
+    @property
+    def finish_reason(self) -> FinishReason | None:
+        """Why the answer ended; `None` until it has."""
+        return self._stream.finish_reason
+
+    def result(self) -> Result:
+        """Read what is left and return what `generate_sync` would have returned."""
+        return self._loop.run(self._stream.result())
+
+    def close(self) -> None:
+        """Close the connection at once. Safe to repeat."""
+        self._stream.close()
+
+    def __repr__(self) -> str:
+        return repr(self._stream).replace("AgentStream", "SyncStream")

@@ -1,0 +1,102 @@
+"""Coroutines from sync code: on an event loop of the calling thread's own, or beside a loop that already runs there."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+import weakref
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+_T = TypeVar("_T")
+
+
+class OwnLoop:
+    """An event loop that belongs to one thread and closes with it."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._process = os.getpid()
+        self._close = weakref.finalize(self, _close_loop, self._loop, self._process)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the loop is open and of this process (a fork inherits it and must not use it)."""
+        return self._process == os.getpid() and not self._loop.is_closed()
+
+    def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        """Run `coroutine` to its end; an interrupt (Ctrl-C) cancels it first, so that its connection is closed."""
+        task = self._loop.create_task(coroutine)
+        try:
+            return self._loop.run_until_complete(task)
+        except BaseException:
+            if not task.done():
+                task.cancel()
+                self._loop.run_until_complete(asyncio.wait([task]))
+            raise
+
+
+def _close_loop(loop: asyncio.AbstractEventLoop, process: int) -> None:
+    if loop.is_closed() or loop.is_running() or process != os.getpid():
+        return
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+
+
+class BackgroundLoop:
+    """An event loop in a thread of its own, for callers in whose thread a loop is already running."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self.process = os.getpid()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="turnout-loop", daemon=True)
+        self._thread.start()
+        atexit.register(self._stop)
+
+    def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        """Run `coroutine` there and wait for it; an interrupt cancels it."""
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def _stop(self) -> None:
+        if self.process != os.getpid():
+            return
+        asyncio.run_coroutine_threadsafe(self._loop.shutdown_asyncgens(), self._loop).result(5)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
+
+
+class _Loops(threading.local):
+    """The loop of each thread, and the one background loop of the process."""
+
+    own: OwnLoop | None = None
+
+
+_loops = _Loops()
+_background: list[BackgroundLoop] = []
+_background_lock = threading.Lock()
+
+
+def find_loop() -> OwnLoop | BackgroundLoop:
+    """Return the loop on which sync code of this thread runs its coroutines."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        own = _loops.own
+        if own is None or not own.is_usable:
+            own = _loops.own = OwnLoop()
+        return own
+    with _background_lock:
+        if not _background or _background[-1].process != os.getpid():
+            _background[:] = [BackgroundLoop()]
+        return _background[-1]

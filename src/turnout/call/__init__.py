@@ -1,0 +1,42 @@
+"""One model call: candidate, route, encode, send, decode, cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from turnout.call.answer import Answer, finish_answer
+from turnout.call.dispatch import Call, Dispatch, Runtime
+from turnout.call.stream import ModelStream
+
+if TYPE_CHECKING:
+    from turnout.call.exchange import Exchange
+
+__all__ = ["Answer", "Call", "ModelStream", "Runtime", "open_stream", "send"]
+
+
+async def send(call: Call, runtime: Runtime) -> Answer:
+    """Make `call` and return its whole answer.
+
+    Raises the error of its one candidate, or `AllCandidatesFailedError` when several failed.
+    """
+    dispatch = Dispatch(call, runtime)
+
+    async def receive(exchange: Exchange) -> Answer:
+        limit_s, kind = exchange.clock.until_first_chunk()
+        try:
+            body = await exchange.http.read(limit_s, kind)
+        finally:
+            exchange.http.close()
+        response = exchange.protocol.decode(body, exchange.route)
+        return finish_answer(dispatch, exchange, response)
+
+    answer = await dispatch.next_answer(receive)
+    answer.warnings = [*dispatch.warnings, *answer.response.warnings]
+    return answer
+
+
+async def open_stream(call: Call, runtime: Runtime) -> ModelStream:
+    """Send `call` and return its stream when the first chunk is there. Raises as `send` does, before that chunk."""
+    stream = ModelStream(Dispatch(call, runtime))
+    await stream.open()
+    return stream

@@ -1,0 +1,57 @@
+"""What one model call comes to: the response, what it cost, and how it was made."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from turnout import catalog
+from turnout.responses import Attempt, ModelResponse, Timing, Warning  # noqa: A004 - the field's word
+from turnout.usage import Cost, compute_cost
+
+if TYPE_CHECKING:
+    from turnout.call.dispatch import Dispatch
+    from turnout.call.exchange import Exchange
+    from turnout.catalog.types import Model
+    from turnout.routing.route import Route
+
+
+class Answer(Struct, kw_only=True):
+    """One answered model call. `asked` is the model as the caller wrote it; `cost` is in USD."""
+
+    asked: str
+    provider: str
+    response: ModelResponse
+    cost: Cost
+    attempts: list[Attempt]
+    warnings: list[Warning]
+    timing: Timing
+
+
+def finish_answer(
+    dispatch: Dispatch, exchange: Exchange, response: ModelResponse, first_chunk_s: float | None = None
+) -> Answer:
+    """Return the answer that `response` stands for, priced by the model that answered."""
+    route = exchange.route
+    response.headers = dict(exchange.http.headers)
+    response.request_id = exchange.request_id
+    facts = _answering_model(route, response.model)
+    prices = facts.tier_for(response.usage.input_tokens or 0) if facts else None
+    return Answer(
+        asked=route.asked,
+        provider=route.provider,
+        response=response,
+        cost=compute_cost(response.usage, prices),
+        attempts=dispatch.attempts,
+        warnings=[*dispatch.warnings, *response.warnings],
+        timing=Timing(first_chunk_s=first_chunk_s, total_s=time.monotonic() - dispatch.started),
+    )
+
+
+def _answering_model(route: Route, answered: str | None) -> Model | None:
+    """Return the catalog's row of the model that answered, else of the one that was asked."""
+    if answered is None or answered == route.model:
+        return route.facts
+    return catalog.find(f"{route.provider}/{answered}") or route.facts

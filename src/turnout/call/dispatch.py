@@ -1,0 +1,251 @@
+"""The candidates of one call: which is tried, how often, what is learned on the way, and the record of it all."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import deque
+from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct, structs
+
+from turnout.call.exchange import Clock, encode, post
+from turnout.errors import APIStatusError, APITimeoutError, NotFoundError, TurnoutError
+from turnout.fallback import Cooldowns, summarise_failures
+from turnout.protocols import find_protocol, refused_field
+from turnout.requests import ModelRequest, ModelSettings, Timeouts, merge_deep, merge_settings
+from turnout.responses import Attempt, Warning  # noqa: A004 - the field's word
+from turnout.routing.learned import Lessons
+from turnout.routing.resolve import resolve_candidate, retired_message
+from turnout.transport.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from turnout.call.exchange import Exchange
+    from turnout.errors import CallError
+    from turnout.local import Endpoint
+    from turnout.protocols import EncodedRequest, WireProtocol
+    from turnout.routing.model import Candidate
+    from turnout.routing.route import Route
+    from turnout.transport.seam import Transport
+
+_T = TypeVar("_T")
+
+
+class Runtime:
+    """What calls share: the transport, the launcher of local models, and what the process has learned."""
+
+    def __init__(self, transport: Transport, launch: Callable[[str], Awaitable[Endpoint]] | None = None) -> None:
+        self.transport = transport
+        self.launch = launch
+        self.cooldowns = Cooldowns()
+        self.lessons = Lessons()
+
+
+class Call(Struct, kw_only=True):
+    """One model call: the request, and everything about how it is to be made.
+
+    `settings` and `provider_options` of a candidate win over those of the request. `does_restart` lets a stream that
+    breaks after its first chunk start again with the next candidate, with a `fallback` chunk in between.
+    """
+
+    request: ModelRequest
+    candidates: tuple[Candidate, ...]
+    api_key: str | None = None
+    headers: dict[str, str] = {}
+    timeouts: Timeouts = Timeouts()
+    max_retries: int | None = None
+    retry_policy: RetryPolicy = RetryPolicy()
+    does_restart: bool = False
+
+
+class Dispatch:
+    """Works through the candidates of one call until one of them answers."""
+
+    def __init__(self, call: Call, runtime: Runtime) -> None:
+        self.call = call
+        self.runtime = runtime
+        self.started = time.monotonic()
+        self.attempts: list[Attempt] = []
+        self.warnings: list[Warning] = []
+        self._queue = deque(runtime.cooldowns.order(call.candidates))
+        self._failures: list[tuple[Candidate, TurnoutError]] = []
+        self._turn: _Turn | None = None
+        if self._queue[0] is not call.candidates[0]:
+            first = call.candidates[0].label
+            self.warnings.append(Warning("cooldown", f"`{first}` failed several times in a row and is tried last"))
+
+    @property
+    def can_restart(self) -> bool:
+        """Whether a stream that breaks is to start again with a candidate that is left."""
+        return self.call.does_restart and bool(self._queue)
+
+    async def next_answer(self, receive: Callable[[Exchange], Awaitable[_T]]) -> _T:
+        """Try the candidates in turn; return what `receive` makes of the first good answer.
+
+        Raises the candidate's error when there is one candidate, `AllCandidatesFailedError` when several failed.
+        """
+        while self._queue:
+            candidate = self._queue.popleft()
+            try:
+                answer = await self._try_candidate(candidate, receive)
+            except TurnoutError as error:
+                self._fail(candidate, error)
+            else:
+                self.runtime.cooldowns.note_success(candidate)
+                return answer
+        raise summarise_failures(self._failures, self.attempts)
+
+    def note_stream_failure(self, error: CallError) -> None:
+        """Note that the answer that had begun broke: its attempt failed after all."""
+        if self._turn is not None:
+            self._turn.explain(error)
+            self.attempts[-1] = structs.replace(self.attempts[-1], error=error)
+            self._fail(self._turn.candidate, error)
+
+    def _fail(self, candidate: Candidate, error: TurnoutError) -> None:
+        self._failures.append((candidate, error))
+        self.runtime.cooldowns.note_failure(candidate, error)
+
+    async def _try_candidate(self, candidate: Candidate, receive: Callable[[Exchange], Awaitable[_T]]) -> _T:
+        turn = self._turn = await self._begin(candidate)
+        while True:
+            try:
+                return await turn.run_once(receive)
+            except TurnoutError as error:
+                wait_s = turn.react(error)
+                if wait_s is None:
+                    raise
+            await asyncio.sleep(wait_s)
+
+    async def _begin(self, candidate: Candidate) -> _Turn:
+        """Find the route of `candidate`; a try that never leaves is an attempt as well."""
+        try:
+            route = await self._find_route(candidate)
+            return _Turn(self, candidate, route, find_protocol(route.protocol))
+        except TurnoutError as error:
+            error.locate(model=candidate.label)
+            self.attempts.append(Attempt(model=candidate.label, provider=error.provider, url=error.url, error=error))
+            raise
+
+    async def _find_route(self, candidate: Candidate) -> Route:
+        route = resolve_candidate(candidate, api_key=self.call.api_key, headers=self.call.headers)
+        if route.is_launched and self.runtime.launch is not None:
+            endpoint = await self.runtime.launch(route.model)
+            route.send_to(endpoint.base_url, endpoint.api_key)
+        return route
+
+
+class _Turn:
+    """The tries of one candidate."""
+
+    def __init__(self, dispatch: Dispatch, candidate: Candidate, route: Route, protocol: WireProtocol) -> None:
+        self._dispatch = dispatch
+        self.candidate = candidate
+        self._route = route
+        self._protocol = protocol
+        self._lessons = dispatch.runtime.lessons
+        self._spelling = self._lessons.recall(route).model or route.model
+        self._encoded: EncodedRequest | None = None
+        self._failures = 0
+        self._waited_s = 0.0
+        call = dispatch.call
+        self._request = merge_request(call.request, candidate)
+        retries = call.max_retries if candidate.max_retries is None else candidate.max_retries
+        policy = call.retry_policy
+        self._policy = policy if retries is None else structs.replace(policy, max_retries=retries)
+
+    async def run_once(self, receive: Callable[[Exchange], Awaitable[_T]]) -> _T:
+        """Make one try and record it."""
+        dispatch, route = self._dispatch, self._route
+        clock = Clock(dispatch.call.timeouts, is_stream=self._request.stream)
+        if self._spelling != route.model:
+            route = structs.replace(route, model=self._spelling)
+        self._encoded = None
+        exchange: Exchange | None = None
+        try:
+            dropped = self._lessons.recall(self._route).dropped
+            self._encoded = encode(self._protocol, self._request, route, dropped)
+            exchange = await post(dispatch.runtime.transport, route, self._protocol, self._encoded, clock)
+            answer = await receive(exchange)
+        except TurnoutError as error:
+            if exchange is not None:
+                error.status = error.status or exchange.http.status
+                error.request_id = error.request_id or exchange.request_id
+            self.explain(error)
+            self._record(clock, error.status, error)
+            raise
+        self._record(clock, exchange.http.status, None)
+        dispatch.warnings += [*route.warnings, *self._encoded.warnings]
+        if self._spelling != self._route.model:
+            self._lessons.rename_model(self._route, self._spelling)
+        return answer
+
+    def react(self, error: TurnoutError) -> float | None:
+        """Return the seconds to wait before the next try, or `None` when the candidate has failed."""
+        if self._mend(error):
+            self._waited_s = 0.0
+            return 0.0
+        self._failures += 1
+        if not _may_retry(error):
+            return None
+        wait_s = self._policy.delay_s(self._failures, getattr(error, "retry_after_s", None), random.random)
+        self._waited_s = wait_s or 0.0
+        return wait_s
+
+    def _mend(self, error: TurnoutError) -> bool:
+        """Change the request by what the server has just taught; whether there was anything to learn."""
+        exact = self._route.exact_model
+        if isinstance(error, NotFoundError) and exact and self._spelling != exact:
+            self._spelling = exact
+            return True
+        if self._encoded is None or error.status not in (400, 422) or not isinstance(error, APIStatusError):
+            return False
+        field = refused_field(error, self._encoded.added)
+        if field is None:
+            return False
+        self._lessons.drop_field(self._route, field)
+        message = f"`{field}` was refused by {self._route.base_url} for `{self._route.model}` and is left out from now on"
+        self._dispatch.warnings.append(Warning("refused_field", message))
+        return True
+
+    def explain(self, error: TurnoutError) -> None:
+        """Complete `error` with where the call went, without any secret."""
+        route = self._route
+        error.locate(provider=route.provider, model=route.model, url=route.url)
+        error.redact(route.secrets)
+        if isinstance(error, NotFoundError) and route.facts and route.facts.retired:
+            error.args = (f"{error.message}: {retired_message(route.facts)}",)
+
+    def _record(self, clock: Clock, status: int | None, error: TurnoutError | None) -> None:
+        route = self._route
+        attempt = Attempt(
+            model=self.candidate.label,
+            provider=route.provider,
+            url=route.url,
+            status=status,
+            error=error,
+            duration_s=time.monotonic() - clock.started,
+            waited_s=self._waited_s,
+        )
+        self._dispatch.attempts.append(attempt)
+
+
+def merge_request(request: ModelRequest, candidate: Candidate) -> ModelRequest:
+    """Return `request` with the candidate's own settings and provider options merged over it."""
+    if candidate.settings == ModelSettings() and not candidate.provider_options:
+        return request
+    return structs.replace(
+        request,
+        settings=merge_settings(request.settings, candidate.settings),
+        provider_options=merge_deep(request.provider_options, candidate.provider_options),
+    )
+
+
+def _may_retry(error: TurnoutError) -> bool:
+    """Whether the same request is sent again by itself: never after a clock ran out on a server that may be at work."""
+    if isinstance(error, APITimeoutError):
+        return error.kind == "connect"
+    return error.is_retryable

@@ -1,0 +1,127 @@
+"""One try of one candidate: encode, send, and the head of the answer."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET, Struct
+
+from turnout.errors import InvalidInputError
+from turnout.requests import DEFAULT_TOTAL_S
+from turnout.transport.retry import parse_retry_after
+from turnout.transport.seam import HTTPRequest
+from turnout.version import USER_AGENT
+
+if TYPE_CHECKING:
+    from turnout.errors import APIStatusError, TimeoutKind
+    from turnout.protocols import EncodedRequest, WireProtocol
+    from turnout.requests import ModelRequest, Timeouts
+    from turnout.routing.route import Route
+    from turnout.transport.seam import HTTPResponse, Transport
+
+REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "cf-ray")
+"""Where providers put the id of a request, the most telling first."""
+
+_MAX_ERROR_BODY_S = 10.0
+
+
+class Clock:
+    """The time limits of one try: how long the next wait may be, and which limit that is."""
+
+    __slots__ = ("_deadline", "connect_s", "first_chunk_s", "idle_s", "started")
+
+    def __init__(self, timeouts: Timeouts, *, is_stream: bool) -> None:
+        total_s = timeouts.total_s
+        if total_s is UNSET:
+            total_s = None if is_stream else DEFAULT_TOTAL_S
+        self.started = time.monotonic()
+        self._deadline = None if total_s is None else self.started + total_s
+        self.connect_s = timeouts.connect_s
+        self.first_chunk_s = timeouts.first_chunk_s if is_stream else None
+        self.idle_s = timeouts.idle_s
+
+    def until_first_chunk(self) -> tuple[float | None, TimeoutKind]:
+        """Return the seconds left to wait for the first chunk, and the limit's kind."""
+        if self.first_chunk_s is None:
+            return self._limit(None, "total")
+        return self._limit(self.started + self.first_chunk_s - time.monotonic(), "first_chunk")
+
+    def between_chunks(self) -> tuple[float | None, TimeoutKind]:
+        """Return the seconds left to wait for the next piece, and the limit's kind."""
+        return self._limit(self.idle_s, "idle")
+
+    def _limit(self, limit_s: float | None, kind: TimeoutKind) -> tuple[float | None, TimeoutKind]:
+        if self._deadline is not None:
+            left_s = self._deadline - time.monotonic()
+            if limit_s is None or left_s < limit_s:
+                limit_s, kind = left_s, "total"
+        return (None if limit_s is None else max(limit_s, 0.001)), kind
+
+
+class Exchange(Struct):
+    """A request that was sent and the head of the answer to it."""
+
+    route: Route
+    protocol: WireProtocol
+    encoded: EncodedRequest
+    http: HTTPResponse
+    clock: Clock
+
+    @property
+    def request_id(self) -> str | None:
+        """The provider's id of the request, where it tells one."""
+        headers = self.http.headers
+        return next((headers[name] for name in REQUEST_ID_HEADERS if name in headers), None)
+
+
+def encode(protocol: WireProtocol, request: ModelRequest, route: Route, dropped: frozenset[str]) -> EncodedRequest:
+    """Encode `request` for `route`. Raises `InvalidInputError` when it is over the size that the provider takes."""
+    encoded = protocol.encode(request, route, dropped)
+    limit = route.quirks.max_body_bytes
+    if limit is not None and len(encoded.body) > limit:
+        raise InvalidInputError(
+            f"the request is {len(encoded.body):,} bytes and `{route.provider}` takes {limit:,}:"
+            " send less history or smaller files",
+            provider=route.provider, model=route.model, url=route.url,
+        )  # fmt: skip
+    return encoded
+
+
+async def post(
+    transport: Transport, route: Route, protocol: WireProtocol, encoded: EncodedRequest, clock: Clock
+) -> Exchange:
+    """Send `encoded` and return when the head of a good answer is there.
+
+    Raises the error that the answer stands for when its status is not 2xx, and what the transport raises.
+    """
+    response_s, kind = clock.until_first_chunk()
+    connect_s = clock.connect_s if response_s is None else min(clock.connect_s or response_s, response_s)
+    request = HTTPRequest(
+        method="POST",
+        url=route.url,
+        headers={"user-agent": USER_AGENT, **encoded.headers, **route.headers},
+        body=encoded.body,
+        connect_s=connect_s,
+        response_s=response_s,
+        response_kind=kind,
+    )
+    http = await transport.send(request)
+    exchange = Exchange(route, protocol, encoded, http, clock)
+    if not 200 <= http.status < 300:
+        raise await _read_error(exchange)
+    return exchange
+
+
+async def _read_error(exchange: Exchange) -> APIStatusError:
+    http, protocol = exchange.http, exchange.protocol
+    try:
+        limit_s, kind = exchange.clock.between_chunks()
+        body = await http.read(min(limit_s or _MAX_ERROR_BODY_S, _MAX_ERROR_BODY_S), kind)
+    finally:
+        http.close()
+    error = protocol.decode_error(http.status, http.headers, body)
+    error.retry_after_s = parse_retry_after(http.headers, time.time())
+    error.request_id = error.request_id or exchange.request_id
+    error.url = error.url or exchange.route.url
+    return error

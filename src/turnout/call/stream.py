@@ -1,0 +1,231 @@
+"""One streamed answer while it comes in."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, cast
+
+from turnout.call.answer import Answer, finish_answer
+from turnout.chunks import (
+    Chunk,
+    ErrorChunk,
+    FallbackChunk,
+    ReasoningDelta,
+    ReasoningEnd,
+    ReasoningStart,
+    RefusalDelta,
+    TextDelta,
+    TextEnd,
+    TextStart,
+    ToolCallEnd,
+    ToolCallStart,
+    UsageChunk,
+)
+from turnout.errors import (
+    APIConnectionError,
+    CallError,
+    ProviderStreamError,
+    StreamClosedError,
+    TruncatedStreamError,
+    TurnoutError,
+)
+from turnout.messages import Reasoning, Text, ToolCall
+from turnout.transport.sse import SSEParser
+
+if TYPE_CHECKING:
+    from turnout.call.dispatch import Dispatch
+    from turnout.call.exchange import Exchange
+    from turnout.protocols import StreamDecoder
+    from turnout.responses import ModelResponse, Warning  # noqa: A004 - the field's word
+
+_LAST_BYTES_S = 0.1
+
+
+class StreamReader:
+    """Reads the events of one HTTP answer as batches of chunks."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.response: ModelResponse | None = None
+        self.first_batch: list[Chunk] = []
+        self._decoder: StreamDecoder = exchange.protocol.StreamDecoder(exchange.route)
+        self._events = SSEParser()
+        self._error: ProviderStreamError | None = None
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return self._decoder.text if self.response is None else self.response.text
+
+    async def open(self) -> None:
+        """Read until the first chunk is there, so that what goes wrong before can still be tried elsewhere."""
+        content_type = self.exchange.http.headers.get("content-type") or ""
+        if content_type.startswith(("application/json", "text/html")):
+            self.first_batch = await self._read_whole()
+        else:
+            self.first_batch = await self._next_batch(is_first=True)
+
+    async def next_batch(self) -> list[Chunk]:
+        """Return the next chunks, and none at the end, when `response` is there. Raises `StreamError` and others."""
+        if self.first_batch:
+            batch, self.first_batch = self.first_batch, []
+            return batch
+        return await self._next_batch(is_first=False)
+
+    async def _next_batch(self, *, is_first: bool) -> list[Chunk]:
+        http, clock = self.exchange.http, self.exchange.clock
+        try:
+            while self.response is None:
+                if self._error is not None:
+                    raise self._error
+                if self._decoder.is_complete:
+                    return await self._end()
+                limit_s, kind = clock.until_first_chunk() if is_first else clock.between_chunks()
+                data = await http.receive(limit_s, kind)
+                batch = self._decode(data) if data else await self._end()
+                if batch:
+                    return batch
+        except BaseException as error:
+            http.close()
+            if isinstance(error, CallError):
+                raise self._explain(error) from error.__cause__
+            raise
+        return []
+
+    def _decode(self, data: bytes) -> list[Chunk]:
+        decode_event = self._decoder.decode_event
+        batch: list[Chunk] = []
+        for event in self._events.feed(data):
+            batch += decode_event(event.data, event.event)
+            if batch and type(batch[-1]) is ErrorChunk:
+                return self._take_error(batch)
+        return batch
+
+    def _take_error(self, batch: list[Chunk]) -> list[Chunk]:
+        """Keep the provider's error, to be raised when what came before it was read."""
+        failed = cast("ErrorChunk", batch.pop())
+        cure = "try again, or name a fallback"
+        self._error = ProviderStreamError(f"the provider reports: {failed.message}; {cure}", code=failed.code)
+        if not batch:
+            raise self._error
+        return batch
+
+    async def _end(self) -> list[Chunk]:
+        """Finish the answer; the last bytes are awaited for a moment, so that the connection can be used again."""
+        batch: list[Chunk] = []
+        for event in self._events.close():
+            batch += self._decoder.decode_event(event.data, event.event)
+        last, response = self._decoder.finish()
+        self.response = response
+        try:
+            while await self.exchange.http.receive(_LAST_BYTES_S, "idle"):
+                pass
+        except CallError:  # the answer is whole all the same
+            self.exchange.http.close()
+        return batch + last
+
+    async def _read_whole(self) -> list[Chunk]:
+        """Read an answer that is no stream though one was asked for."""
+        limit_s, kind = self.exchange.clock.until_first_chunk()
+        try:
+            body = await self.exchange.http.read(limit_s, kind)
+            self.response = self.exchange.protocol.decode(body, self.exchange.route)
+        except BaseException:
+            self.exchange.http.close()
+            raise
+        return as_chunks(self.response)
+
+    def _explain(self, error: CallError) -> TurnoutError:
+        """Return the error as the reader of a stream should see it, with the text so far."""
+        if isinstance(error, APIConnectionError):
+            error = TruncatedStreamError(f"the stream was cut: {error.message}", url=error.url)
+        error.text = self._decoder.text
+        error.status = error.status or self.exchange.http.status
+        error.request_id = error.request_id or self.exchange.request_id
+        return error
+
+
+class ModelStream:
+    """A streamed answer with its candidates: what `open_stream` returns. Not safe for two readers at once."""
+
+    def __init__(self, dispatch: Dispatch) -> None:
+        self._dispatch = dispatch
+        self._reader: StreamReader | None = None
+        self._first_chunk_s: float | None = None
+        self._is_closed = False
+        self.answer: Answer | None = None
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return self._reader.text if self._reader else ""
+
+    @property
+    def warnings(self) -> list[Warning]:
+        """The warnings so far."""
+        return self._dispatch.warnings
+
+    @property
+    def reader(self) -> StreamReader:
+        """The answer that is being read."""
+        if self._reader is None:
+            raise StreamClosedError("the stream is not open: await it first")
+        return self._reader
+
+    async def open(self) -> None:
+        """Send, and return when the first chunk is there. Raises whatever goes wrong before it."""
+        self._reader = await self._dispatch.next_answer(_open_reader)
+        self._first_chunk_s = time.monotonic() - self._dispatch.started
+
+    async def next_batch(self) -> list[Chunk]:
+        """Return the next chunks; an empty list is the end, and then `answer` is there."""
+        reader = self.reader
+        try:
+            batch = await reader.next_batch()
+        except CallError as error:
+            if self._is_closed:
+                raise StreamClosedError("the stream was left before its end: read it whole", text=self.text) from None
+            self._dispatch.note_stream_failure(error)
+            if not self._dispatch.can_restart:
+                error.attempts = tuple(self._dispatch.attempts)
+                raise
+            return await self._restart(error)
+        if not batch:
+            self._finish(reader)
+        return batch
+
+    def close(self) -> None:
+        """Close the connection at once, unless the answer is complete. Safe to repeat."""
+        self._is_closed = True
+        if self._reader is not None:
+            self._reader.exchange.http.close()
+
+    async def _restart(self, error: CallError) -> list[Chunk]:
+        failed = self.reader.exchange.route.asked
+        self._reader = await self._dispatch.next_answer(_open_reader)
+        return [FallbackChunk(failed, self._reader.exchange.route.asked, error.message)]
+
+    def _finish(self, reader: StreamReader) -> None:
+        if self.answer is None and reader.response is not None:
+            self.answer = finish_answer(self._dispatch, reader.exchange, reader.response, self._first_chunk_s)
+
+
+async def _open_reader(exchange: Exchange) -> StreamReader:
+    reader = StreamReader(exchange)
+    await reader.open()
+    return reader
+
+
+def as_chunks(response: ModelResponse) -> list[Chunk]:
+    """Return a whole answer as the chunks that a stream of it would have had."""
+    chunks: list[Chunk] = []
+    for part in response.message.content:
+        if isinstance(part, Reasoning):
+            chunks += [ReasoningStart(), ReasoningDelta(part.text), ReasoningEnd()]
+        elif isinstance(part, Text):
+            chunks += [TextStart(), TextDelta(part.text), TextEnd()]
+        elif isinstance(part, ToolCall):
+            chunks += [ToolCallStart(part.id, part.name), ToolCallEnd(part)]
+    if response.refusal:
+        chunks.append(RefusalDelta(response.refusal))
+    return [*chunks, UsageChunk(response.usage)]

@@ -1,0 +1,145 @@
+"""Corrections to the source, read from `data/overrides.toml`; every row there has a source and a date.
+
+Tables, all of them arrays:
+
+- ``[[protocol]]``: `npm`, the package that the source names for a provider or a model, and its `protocol` here.
+- ``[[provider]]``: an `id` and the fields of `Provider` that are corrected. ``new = true``: the source lacks it.
+  ``forces_protocol = true``: a model's own package is ignored unless it names a URL too.
+  ``names_are_wire_ids = true``: the source's `name` of a model is the provider's own spelling of its id.
+- ``[[model]]``: an `id` and fields of `Model`; added where the source lacks the model, **ignored where it has it**,
+  so that an override never undoes a newer fact.
+- ``[[pattern]]``: `match`, shell patterns of full ids, and optionally `families`; `set` holds the fields of `Model`.
+  They are resolved here, when the catalog is built, never when it is used.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from typing import Any, TypeVar
+
+import msgspec
+
+from turnout.catalog.types import Model, Provider
+from turnout.errors import CatalogError
+
+_DEFAULT_PROTOCOL = "openai_chat"
+_RowT = TypeVar("_RowT", Model, Provider)
+
+
+class _Row(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    source: str
+    date: str
+
+
+class _ProtocolRow(_Row, kw_only=True, forbid_unknown_fields=True):
+    npm: list[str]
+    protocol: str
+
+
+class _PatternRow(_Row, kw_only=True, forbid_unknown_fields=True):
+    match: list[str]
+    families: list[str] = []
+    set: dict[str, Any]
+
+
+class _Tables(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    protocol: list[_ProtocolRow] = []
+    provider: list[dict[str, Any]] = []
+    model: list[dict[str, Any]] = []
+    pattern: list[_PatternRow] = []
+
+
+class Overrides:
+    """The corrections of one `overrides.toml`; raises `CatalogError` where it cannot be read."""
+
+    def __init__(self, toml: bytes) -> None:
+        try:
+            tables = msgspec.convert(tomllib.loads(toml.decode(), parse_float=Decimal), _Tables)
+        except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+            raise CatalogError(f"overrides.toml cannot be read ({error}): mend that row") from error
+        self.unknown_packages: set[str] = set()
+        self._protocols = {npm: row.protocol for row in tables.protocol for npm in row.npm}
+        self._patterns = tables.pattern
+        self._models = [_noted(row) for row in tables.model]
+        self._forced: set[str] = set()
+        self._exact_names: set[str] = set()
+        self._new: list[dict[str, Any]] = []
+        self._patches: dict[str, dict[str, Any]] = {}
+        for row in tables.provider:
+            self._add_provider(_noted(row))
+
+    def _add_provider(self, row: dict[str, Any]) -> None:
+        if row.pop("forces_protocol", False):
+            self._forced.add(row["id"])
+        if row.pop("names_are_wire_ids", False):
+            self._exact_names.add(row["id"])
+        if row.pop("new", False):
+            self._new.append(row)
+        else:
+            self._patches[row["id"]] = row
+
+    def protocol_of(self, npm: str) -> str:
+        """Return the protocol that the package `npm` speaks (`openai_chat` for an unknown one, which is noted)."""
+        if npm not in self._protocols:
+            self.unknown_packages.add(npm)
+        return self._protocols.get(npm, _DEFAULT_PROTOCOL)
+
+    def forces_protocol(self, provider_id: str) -> bool:
+        """Whether the provider's protocol holds for models that name another package without a URL."""
+        return provider_id in self._forced
+
+    def wire_id(self, provider_id: str, short_id: str, name: str) -> str | None:
+        """Return the provider's own spelling of a model's id, where it is known to be another."""
+        return name if provider_id in self._exact_names and name != short_id else None
+
+    def added_providers(self) -> list[Provider]:
+        """Return the providers that the source lacks."""
+        return [_convert(row, Provider) for row in self._new]
+
+    def added_models(self) -> list[Model]:
+        """Return the models that the source may lack."""
+        return [_convert(row, Model) for row in self._models]
+
+    def patch_provider(self, provider: Provider) -> Provider:
+        """Return `provider` with its corrections."""
+        patch = self._patches.get(provider.id)
+        if patch is None:
+            return provider
+        source = f"{provider.source}; {patch['source']}"
+        return _convert({**msgspec.to_builtins(provider), **patch, "source": source}, Provider)
+
+    def patch_model(self, model: Model, provider: Provider) -> Model:
+        """Return `model` with what the patterns set; its quirks are added to its provider's."""
+        row: dict[str, Any] = {}
+        for pattern in self._patterns:
+            if _fits(pattern, model):
+                row |= pattern.set
+        if not row:
+            return model
+        if "quirks" in row:
+            row["quirks"] = {**msgspec.to_builtins(provider.quirks), **row["quirks"]}
+        return _convert({**msgspec.to_builtins(model), **row}, Model)
+
+
+def _fits(pattern: _PatternRow, model: Model) -> bool:
+    if pattern.families and model.family not in pattern.families:
+        return False
+    return any(fnmatchcase(model.id, match) for match in pattern.match)
+
+
+def _noted(row: dict[str, Any]) -> dict[str, Any]:
+    """Fold a row's source and date into one line; both must be there."""
+    if not row.get("source") or not row.get("date"):
+        raise CatalogError(f"overrides.toml: the row of {row.get('id')!r} needs a `source` and a `date`")
+    row = dict(row)
+    row["source"] = f"{row['source']}, {row.pop('date')}"
+    return row
+
+
+def _convert(row: dict[str, Any], into: type[_RowT]) -> _RowT:
+    try:
+        return msgspec.convert(row, into)
+    except msgspec.ValidationError as error:
+        raise CatalogError(f"overrides.toml: the row of {row.get('id')!r} is not valid ({error}): mend it") from error

@@ -1,0 +1,115 @@
+"""Filtering and sorting models."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import msgspec
+
+from turnout.catalog.types import Model, ModelKind
+from turnout.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+Sort: TypeAlias = Literal["id", "price", "context", "release_date"]
+"""By id; cheapest, largest context or newest first. A model that lacks the fact comes last."""
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model must be; `None` asks for nothing. A fact that is unknown fits neither True nor False nor a bound."""
+
+    tools: bool | None = None
+    reasoning: bool | None = None
+    structured_output: bool | None = None
+    input: str | None = None
+    output: str | None = None
+    min_context: int | None = None
+    max_input_price: Decimal | float | str | None = None
+    max_output_price: Decimal | float | str | None = None
+    retired: bool | None = None
+    free: bool | None = None
+    kind: ModelKind | None = None
+
+    def select(self, models: Iterable[Model], sort: Sort = "id") -> list[Model]:
+        """Return those of `models` that fit, sorted."""
+        if sort not in _SORT_KEYS:
+            raise InvalidInputError(f"sort={sort!r} is not known: take one of {', '.join(_SORT_KEYS)}")
+        tests = self._tests()
+        fitting = [model for model in models if all(test(model) for test in tests)]
+        return sorted(fitting, key=_SORT_KEYS[sort])
+
+    def _tests(self) -> list[Callable[[Model], bool]]:
+        tests: list[Callable[[Model], bool]] = []
+        flags = {
+            "supports_tools": self.tools,
+            "supports_reasoning": self.reasoning,
+            "supports_structured_output": self.structured_output,
+            "is_retired": self.retired,
+            "kind": self.kind,
+        }
+        tests += [_equals(field, wanted) for field, wanted in flags.items() if wanted is not None]
+        for field, modality in (("input_modalities", self.input), ("output_modalities", self.output)):
+            if modality is not None:
+                tests.append(_holds(field, modality))
+        for field, price in (("input_price", self.max_input_price), ("output_price", self.max_output_price)):
+            if price is not None:
+                tests.append(_at_most(field, Decimal(str(price))))
+        if self.min_context is not None:
+            tests.append(_at_least("context", self.min_context))
+        if self.free is not None:
+            tests.append(_is_free if self.free else _is_paid)
+        return tests
+
+
+def _equals(field: str, wanted: object) -> Callable[[Model], bool]:
+    return lambda model: getattr(model, field) == wanted
+
+
+def _holds(field: str, wanted: str) -> Callable[[Model], bool]:
+    return lambda model: wanted in getattr(model, field)
+
+
+def _at_most(field: str, bound: Decimal) -> Callable[[Model], bool]:
+    return lambda model: (value := getattr(model, field)) is not None and value <= bound
+
+
+def _at_least(field: str, bound: int) -> Callable[[Model], bool]:
+    return lambda model: (value := getattr(model, field)) is not None and value >= bound
+
+
+def _is_free(model: Model) -> bool:
+    return model.is_free
+
+
+def _is_paid(model: Model) -> bool:
+    return bool(model.input_price or model.output_price)
+
+
+def _by_price(model: Model) -> tuple[Any, ...]:
+    prices = (model.input_price, model.output_price)
+    total = sum((price for price in prices if price is not None), Decimal(0))
+    return (None in prices, total, model.id)
+
+
+def _by_context(model: Model) -> tuple[Any, ...]:
+    return (-(model.context or 0), model.id)
+
+
+def _by_release(model: Model) -> tuple[Any, ...]:
+    digits = (model.release_date or "").replace("-", "").ljust(8, "0")
+    return (-int(digits) if digits.isdecimal() else 0, model.id)
+
+
+def _by_id(model: Model) -> tuple[Any, ...]:
+    return (model.id,)
+
+
+_SORT_KEYS: dict[str, Callable[[Model], tuple[Any, ...]]] = {
+    "id": _by_id,
+    "price": _by_price,
+    "context": _by_context,
+    "release_date": _by_release,
+}

@@ -1,0 +1,29 @@
+"""How a provider (or one model of it) departs from its protocol; data, so that no code compares provider ids."""
+
+# No `from __future__ import annotations`: msgspec would compile every annotation on the first look-up (0.5 ms).
+from typing import Literal
+
+import msgspec
+
+
+class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Departures from the `openai_chat` protocol; every default is the protocol's own behaviour.
+
+    What a provider refuses only at times (`stream_options`, `parallel_tool_calls`) is no quirk: it is sent, and left
+    out after the first 400 that names it.
+    """
+
+    single_system_message: bool = False
+    """Merge all system messages into one and send it first (some chat templates answer nothing otherwise)."""
+
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """The body field that limits the answer; reasoning models of OpenAI refuse the older one."""
+
+    seed_field: Literal["seed", "random_seed"] = "seed"
+    """The body field that carries the seed."""
+
+    rejected_fields: tuple[str, ...] = ()
+    """Body fields that are never sent; leaving out one that the user set is a warning."""
+
+    max_body_bytes: int | None = None
+    """The largest request body that the provider takes, in bytes; `None` where no limit is known."""

@@ -1,0 +1,184 @@
+"""Chunks: what a stream yields, the same for every provider. Each has `.type`; match on it, or on the class.
+
+The order of a run: `start`, then for each step `step_start`, the text, reasoning and tool-call chunks, `usage`, and
+`step_finish`; one `finish`, always the last, ends the run. An error is raised from the iteration, not yielded.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from msgspec import Struct
+
+from turnout.messages import ToolCall
+from turnout.responses import FinishReason, Warning  # noqa: A004 - the field's word
+from turnout.usage import Cost, Usage
+
+
+class Start(Struct, frozen=True, tag="start", tag_field="type"):
+    """The provider has begun to answer. `model` is as asked; warnings known by now are in `warnings`."""
+
+    type: ClassVar[Literal["start"]] = "start"
+    model: str
+    provider: str
+    warnings: tuple[Warning, ...] = ()
+
+    def __str__(self) -> str:
+        return f"start {self.model}"
+
+
+class StepStart(Struct, frozen=True, tag="step_start", tag_field="type"):
+    """A step (one model call) begins; `step` counts from 1."""
+
+    type: ClassVar[Literal["step_start"]] = "step_start"
+    step: int
+
+
+class TextStart(Struct, frozen=True, tag="text_start", tag_field="type"):
+    """Text begins."""
+
+    type: ClassVar[Literal["text_start"]] = "text_start"
+
+
+class TextDelta(Struct, frozen=True, tag="text_delta", tag_field="type"):
+    """A piece of text; the pieces joined are the text, untrimmed."""
+
+    type: ClassVar[Literal["text_delta"]] = "text_delta"
+    text: str
+
+
+class TextEnd(Struct, frozen=True, tag="text_end", tag_field="type"):
+    """Text ends."""
+
+    type: ClassVar[Literal["text_end"]] = "text_end"
+
+
+class ReasoningStart(Struct, frozen=True, tag="reasoning_start", tag_field="type"):
+    """Reasoning begins."""
+
+    type: ClassVar[Literal["reasoning_start"]] = "reasoning_start"
+
+
+class ReasoningDelta(Struct, frozen=True, tag="reasoning_delta", tag_field="type"):
+    """A piece of what the model thinks."""
+
+    type: ClassVar[Literal["reasoning_delta"]] = "reasoning_delta"
+    text: str
+
+
+class ReasoningEnd(Struct, frozen=True, tag="reasoning_end", tag_field="type"):
+    """Reasoning ends."""
+
+    type: ClassVar[Literal["reasoning_end"]] = "reasoning_end"
+
+
+class RefusalDelta(Struct, frozen=True, tag="refusal_delta", tag_field="type"):
+    """A piece of a refusal; it is never part of the text."""
+
+    type: ClassVar[Literal["refusal_delta"]] = "refusal_delta"
+    text: str
+
+
+class ToolCallStart(Struct, frozen=True, tag="tool_call_start", tag_field="type"):
+    """The model begins to call the tool `name`."""
+
+    type: ClassVar[Literal["tool_call_start"]] = "tool_call_start"
+    id: str
+    name: str
+
+
+class ToolCallDelta(Struct, frozen=True, tag="tool_call_delta", tag_field="type"):
+    """A piece of the arguments' JSON of the call with this `id`."""
+
+    type: ClassVar[Literal["tool_call_delta"]] = "tool_call_delta"
+    id: str
+    text: str
+
+
+class ToolCallEnd(Struct, frozen=True, tag="tool_call_end", tag_field="type"):
+    """The tool call is complete."""
+
+    type: ClassVar[Literal["tool_call_end"]] = "tool_call_end"
+    call: ToolCall
+
+
+class ServerToolChunk(Struct, frozen=True, tag="server_tool", tag_field="type"):
+    """A tool that the provider ran itself: its record, as the provider wrote it."""
+
+    type: ClassVar[Literal["server_tool"]] = "server_tool"
+    name: str
+    data: dict[str, Any]
+
+
+class UsageChunk(Struct, frozen=True, tag="usage", tag_field="type"):
+    """The tokens of this step so far, all of them (not a difference)."""
+
+    type: ClassVar[Literal["usage"]] = "usage"
+    usage: Usage
+
+    def __str__(self) -> str:
+        return f"usage {self.usage}"
+
+
+class FallbackChunk(Struct, frozen=True, tag="fallback", tag_field="type"):
+    """The answer starts again with another candidate: drop everything of this step that came before."""
+
+    type: ClassVar[Literal["fallback"]] = "fallback"
+    failed: str
+    model: str
+    reason: str
+
+
+class StepFinish(Struct, frozen=True, tag="step_finish", tag_field="type"):
+    """A step ended."""
+
+    type: ClassVar[Literal["step_finish"]] = "step_finish"
+    step: int
+    finish_reason: FinishReason
+    usage: Usage
+    cost: Cost
+
+    def __str__(self) -> str:
+        return f"step_finish {self.step}: {self.finish_reason}, {self.usage}, {self.cost}"
+
+
+class Finish(Struct, frozen=True, tag="finish", tag_field="type"):
+    """The run ended; always the last chunk. Usage and cost are those of all steps."""
+
+    type: ClassVar[Literal["finish"]] = "finish"
+    finish_reason: FinishReason
+    usage: Usage
+    cost: Cost
+
+    def __str__(self) -> str:
+        return f"finish {self.finish_reason}, {self.usage}, {self.cost}"
+
+
+class ErrorChunk(Struct, frozen=True, tag="error", tag_field="type"):
+    """The provider reported an error inside the stream. A protocol yields it; the caller of a stream sees it raised."""
+
+    type: ClassVar[Literal["error"]] = "error"
+    message: str
+    code: str | None = None
+
+
+Chunk = (
+    Start
+    | StepStart
+    | TextStart
+    | TextDelta
+    | TextEnd
+    | ReasoningStart
+    | ReasoningDelta
+    | ReasoningEnd
+    | RefusalDelta
+    | ToolCallStart
+    | ToolCallDelta
+    | ToolCallEnd
+    | ServerToolChunk
+    | UsageChunk
+    | FallbackChunk
+    | StepFinish
+    | Finish
+    | ErrorChunk
+)

@@ -1,0 +1,289 @@
+"""Every error that turnout raises.
+
+::
+
+    TurnoutError
+    ├── ConfigurationError            nothing was sent; mend the program or its environment
+    │   ├── UnknownProviderError      `provider/` names nobody (with did-you-mean)
+    │   ├── MissingKeyError           no API key, or another variable of the provider is unset
+    │   ├── InvalidModelError         the model argument itself cannot be read
+    │   ├── InvalidInputError         messages or settings cannot be read
+    │   └── CatalogError              a catalog file is damaged, or holds a bad row
+    ├── CallError                     one call of a model went wrong
+    │   ├── APIStatusError            the provider answered with an error
+    │   │   ├── BadRequestError           400 and other 4xx: the request does not suit the model
+    │   │   │   ├── ContextLengthError        the prompt is over the model's context
+    │   │   │   └── ContentFilterError        the provider refused the prompt's content
+    │   │   ├── AuthenticationError       401: the key is wrong or expired
+    │   │   ├── PermissionDeniedError     403: the key may not do this
+    │   │   ├── NotFoundError             404: no such model or path
+    │   │   ├── RateLimitError            429: too many requests (`retry_after_s`)
+    │   │   └── ServerError               5xx, 408, 409, 425, 529: the provider's own fault
+    │   ├── APIConnectionError        refused, reset, no such host, TLS, proxy
+    │   ├── APITimeoutError           `kind`: connect, first_chunk, idle or total
+    │   ├── ResponseError             a 200 whose body is no answer (HTML, cut JSON, no choices)
+    │   └── StreamError               the stream went wrong; `.text` is what came before
+    │       ├── TruncatedStreamError      it ended with neither finish reason nor end mark
+    │       ├── MalformedStreamError      an event could not be read
+    │       ├── ProviderStreamError       the provider sent an error inside the stream
+    │       └── StreamClosedError         it was left before its end, or is read twice
+    ├── AllCandidatesFailedError      every fallback failed; `.attempts` holds each
+    └── LocalModelError               the embedded model cannot be fetched or started
+
+Each carries `provider`, `model`, `url`, `status`, `body` (raw), `request_id`, `text`, `attempts` and `is_retryable`
+(`None` or empty where it does not apply), and its message ends with the cure. No message, `str` or `repr` holds a
+secret: `redact` has replaced every key that the call carried.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from turnout.responses import Attempt
+
+TimeoutKind = Literal["connect", "first_chunk", "idle", "total"]
+"""Which clock ran out: reaching the server, waiting for the first chunk, between two chunks, or the whole call."""
+
+_HIDDEN = "[redacted]"
+
+
+class TurnoutError(Exception):
+    """Base of all errors of turnout; catch it to catch them all.
+
+    Every subclass can be built from its message alone; the other facts are keyword arguments and attributes.
+    """
+
+    is_retryable: bool = False
+    """Whether the same call may succeed when it is sent again unchanged."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str | None = None,
+        model: str | None = None,
+        url: str | None = None,
+        status: int | None = None,
+        body: bytes | None = None,
+        request_id: str | None = None,
+        text: str = "",
+        attempts: Sequence[Attempt] = (),
+    ) -> None:
+        super().__init__(message)
+        self.provider = provider
+        self.model = model
+        self.url = None if url is None else redact_url(url)
+        self.status = status
+        self.body = body
+        self.request_id = request_id
+        self.text = text
+        self.attempts: tuple[Attempt, ...] = tuple(attempts)
+
+    @property
+    def message(self) -> str:
+        """What went wrong and how to mend it, in plain words."""
+        return str(self.args[0]) if self.args else ""
+
+    def __str__(self) -> str:
+        return self.message
+
+    def locate(self, *, provider: str | None = None, model: str | None = None, url: str | None = None) -> None:
+        """Fill in where the call went, where that is still unknown (lower floors do not know it)."""
+        self.provider = self.provider or provider
+        self.model = self.model or model
+        self.url = self.url or (None if url is None else redact_url(url))
+
+    def redact(self, secrets: Sequence[str]) -> None:
+        """Replace every one of `secrets` in the message and the raw body: some providers echo the key that they refuse."""
+        for secret in secrets:
+            if len(secret) < 4:  # too short to be a key, and replacing it would garble the message
+                continue
+            self.args = tuple(arg.replace(secret, _HIDDEN) if isinstance(arg, str) else arg for arg in self.args)
+            if self.body is not None:
+                self.body = self.body.replace(secret.encode(), _HIDDEN.encode())
+
+
+class ConfigurationError(TurnoutError):
+    """The call could not be made as it is configured; nothing was sent."""
+
+
+class UnknownProviderError(ConfigurationError):
+    """The first segment of the model id names no provider of the catalog."""
+
+
+class MissingKeyError(ConfigurationError):
+    """An API key, or another variable that the provider needs, is not set; the message names it."""
+
+
+class InvalidModelError(ConfigurationError):
+    """The `model` argument cannot be read as an id, a config, a list of them or a function that returns one."""
+
+
+class InvalidInputError(ConfigurationError):
+    """Messages, settings or other arguments of a call cannot be read."""
+
+
+class CatalogError(ConfigurationError):
+    """A catalog file is damaged, or a row of it (yours or a refreshed one) is not valid."""
+
+
+class CallError(TurnoutError):
+    """One call of a model went wrong."""
+
+
+class APIStatusError(CallError):
+    """The provider answered with an error status (or with an error in the body of a 200)."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        **facts: Any,
+    ) -> None:
+        super().__init__(message, **facts)
+        self.code = code
+        """The provider's own code or type, such as ``"model_not_found"``."""
+        self.param = param
+        """The field of the request that the provider objects to, where it says so."""
+        self.retry_after_s = retry_after_s
+        """Seconds to wait before the next try, as the provider asks; `None` where it does not."""
+        self.headers: Mapping[str, str] = headers or {}
+        """The headers of the answer, names in lower case."""
+
+
+class BadRequestError(APIStatusError):
+    """400, 422 and other 4xx: the request does not suit the model."""
+
+
+class ContextLengthError(BadRequestError):
+    """The prompt (with the answer asked for) is longer than the model's context."""
+
+
+class ContentFilterError(BadRequestError):
+    """The provider refused the content of the prompt."""
+
+
+class AuthenticationError(APIStatusError):
+    """401 (or a 403 that speaks of authentication): the API key is wrong, expired or missing."""
+
+
+class PermissionDeniedError(APIStatusError):
+    """403: the key is known and may not do this."""
+
+
+class NotFoundError(APIStatusError):
+    """404: the provider has no such model, or the URL no such path."""
+
+
+class RateLimitError(APIStatusError):
+    """429: too many requests, or the quota is used up; `retry_after_s` says how long to wait, where known."""
+
+    is_retryable = True
+
+
+class ServerError(APIStatusError):
+    """The provider failed (5xx, 529), or asks to try again (408, 409, 425)."""
+
+    is_retryable = True
+
+
+class APIConnectionError(CallError):
+    """No answer came: the connection was refused, reset or cut, the host is unknown, or TLS or a proxy failed."""
+
+    is_retryable = True
+
+
+class APITimeoutError(CallError):
+    """A clock ran out; `kind` says which and `limit_s` how long it was, in seconds."""
+
+    is_retryable = True
+
+    def __init__(
+        self, message: str, *, kind: TimeoutKind = "total", limit_s: float | None = None, **facts: Any
+    ) -> None:
+        super().__init__(message, **facts)
+        self.kind: TimeoutKind = kind
+        self.limit_s = limit_s
+
+
+class ResponseError(CallError):
+    """The provider answered 200 with a body that is no answer: HTML, cut or invalid JSON, nothing in it."""
+
+    is_retryable = True
+
+
+class StreamError(CallError):
+    """The stream went wrong; `.text` is the text that came before."""
+
+
+class TruncatedStreamError(StreamError):
+    """The stream ended with neither a finish reason nor the protocol's end mark."""
+
+    is_retryable = True
+
+
+class MalformedStreamError(StreamError):
+    """An event of the stream could not be read."""
+
+    is_retryable = True
+
+
+class ProviderStreamError(StreamError):
+    """The provider sent an error inside the stream."""
+
+    is_retryable = True
+
+    def __init__(self, message: str, *, code: str | None = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.code = code
+
+
+class StreamClosedError(StreamError):
+    """The stream was left before its end, or is read a second time."""
+
+
+class AllCandidatesFailedError(CallError):
+    """Every candidate of a fallback list failed; `.attempts` holds each try with its error.
+
+    Its `provider`, `model`, `status` and `body` are those of the last candidate that reached a server.
+    """
+
+
+class LocalModelError(TurnoutError):
+    """The embedded model cannot be fetched, verified or started."""
+
+
+STATUS_ERRORS: dict[int, type[APIStatusError]] = {
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    408: ServerError,
+    409: ServerError,
+    425: ServerError,
+    429: RateLimitError,
+}
+"""The class for a status; any other 4xx is a `BadRequestError`, anything else a `ServerError`."""
+
+
+def status_error_class(status: int) -> type[APIStatusError]:
+    """Return the class of error for an HTTP `status` (retried: 408 409 425 429 5xx)."""
+    known = STATUS_ERRORS.get(status)
+    if known is not None:
+        return known
+    return BadRequestError if 300 <= status < 500 else ServerError
+
+
+def redact_url(url: str) -> str:
+    """Return `url` without user name, password and query values: any of them may be a secret."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    query = "&".join(f"{pair.partition('=')[0]}={_HIDDEN}" for pair in parts.query.split("&")) if parts.query else ""
+    return urlunsplit((parts.scheme, host, parts.path, query, ""))

@@ -1,0 +1,112 @@
+"""Wire formats: each module (or folder) here is one, as pure functions over bytes.
+
+A protocol has
+
+``encode(request, route, dropped=frozenset()) -> EncodedRequest``
+    a `ModelRequest` as the bytes to send; fields named in `dropped` are left out (the server refused them before).
+``decode(body, route) -> ModelResponse``
+    a whole answer. Raises `ResponseError` for a body that is no answer, and the error's class for an error in a 200.
+``StreamDecoder(route)``
+    the state of one stream: ``decode_event(data, event) -> list[Chunk]`` for each server-sent event, then
+    ``finish() -> ModelResponse`` at the end of the bytes; ``text`` is what came so far.
+``decode_error(status, headers, body) -> APIStatusError``
+    an answer with an error status.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
+
+from turnout.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from turnout.chunks import Chunk
+    from turnout.errors import APIStatusError
+    from turnout.requests import ModelRequest
+    from turnout.responses import ModelResponse, Warning  # noqa: A004 - the field's word
+    from turnout.routing.route import Route
+
+PROTOCOLS = ("openai_chat",)
+"""The names of the wire formats that turnout speaks."""
+
+
+class EncodedRequest(Struct, frozen=True, kw_only=True):
+    """The body to send and the headers that the protocol asks for.
+
+    `added` names the top-level fields of the body that turnout added or translated: a server that refuses one of them
+    gets the request again without it.
+    """
+
+    body: bytes
+    headers: dict[str, str]
+    added: frozenset[str] = frozenset()
+    warnings: tuple[Warning, ...] = ()
+
+
+class StreamDecoder(Protocol):
+    """The state of one stream while its events are decoded."""
+
+    @property
+    def text(self) -> str:
+        """The text so far, untrimmed."""
+        ...
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the protocol's end mark was read, so that nothing more will come."""
+        ...
+
+    def decode_event(self, data: bytes, event: str = "") -> list[Chunk]:
+        """Decode one event. Raises `MalformedStreamError` for one that cannot be read."""
+        ...
+
+    def finish(self) -> tuple[list[Chunk], ModelResponse]:
+        """Return the last chunks and the whole answer. Raises `TruncatedStreamError` when the stream was cut."""
+        ...
+
+
+class WireProtocol(Protocol):
+    """What a module of this package offers."""
+
+    def encode(self, request: ModelRequest, route: Route, dropped: frozenset[str] = frozenset()) -> EncodedRequest:
+        """Return `request` as bytes for `route`."""
+        ...
+
+    def decode(self, body: bytes, route: Route) -> ModelResponse:
+        """Return a whole answer."""
+        ...
+
+    def StreamDecoder(self, route: Route) -> StreamDecoder:  # noqa: N802 - a class of the module
+        """Return the state for one stream."""
+        ...
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> APIStatusError:
+        """Return the error that an answer with an error status stands for."""
+        ...
+
+
+def find_protocol(name: str) -> WireProtocol:
+    """Return the wire format `name`. Raises `ConfigurationError` for one that turnout does not speak."""
+    if name not in PROTOCOLS:
+        raise ConfigurationError(
+            f"the wire format `{name}` is not supported by this version: choose one of {', '.join(PROTOCOLS)}"
+            " with protocol= in the model config, if the server speaks it"
+        )
+    return import_module(f"turnout.protocols.{name}")  # pyright: ignore[reportReturnType] - a module is the instance
+
+
+def refused_field(error: APIStatusError, candidates: frozenset[str]) -> str | None:
+    """Return the one of `candidates` (body fields) that a 400 or 422 objects to, or `None`.
+
+    The provider's own `param` goes first; else the field's name as a whole word in its message or body.
+    """
+    if error.param is not None and (root := re.split(r"[.\[]", error.param)[0]) in candidates:
+        return root
+    text = f"{error.message} {(error.body or b'').decode(errors='replace')}"
+    return next((name for name in sorted(candidates) if re.search(rf"\b{re.escape(name)}\b", text)), None)

@@ -1,0 +1,252 @@
+"""An answer as it grows: each piece makes chunks at once, and the parts of the message at the end.
+
+A whole answer is one big piece, so that `generate` and `stream` cannot disagree.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from turnout.chunks import (
+    ReasoningDelta,
+    ReasoningEnd,
+    ReasoningStart,
+    RefusalDelta,
+    ServerToolChunk,
+    TextDelta,
+    TextEnd,
+    TextStart,
+)
+from turnout.messages import Image, Message, Part, Reasoning, ServerTool, Text
+from turnout.protocols.openai_chat.calls import CallTracker, PendingCall
+from turnout.protocols.openai_chat.thinking import ThinkSplitter, merge_detail, read_reasoning, read_thinking_part
+from turnout.protocols.openai_chat.wire import as_text, is_array, is_object, objects
+from turnout.responses import Warning  # noqa: A004 - the field's word
+
+if TYPE_CHECKING:
+    from turnout.chunks import Chunk
+    from turnout.protocols.openai_chat.wire import Delta
+
+_TEXT_PARTS = frozenset({"text", "output_text"})
+_THINKING_PARTS = frozenset({"thinking", "reasoning"})
+
+
+class _Block:
+    """Text or reasoning that is being written."""
+
+    __slots__ = ("is_reasoning", "pieces")
+
+    def __init__(self, *, is_reasoning: bool) -> None:
+        self.is_reasoning = is_reasoning
+        self.pieces: list[str] = []
+
+
+class _RunTool:
+    """The record of a tool that the provider ran itself; a later piece completes it."""
+
+    __slots__ = ("record",)
+
+    def __init__(self, record: dict[str, Any]) -> None:
+        self.record = record
+
+    @property
+    def name(self) -> str:
+        return as_text(self.record.get("type") or self.record.get("name")) or "tool"
+
+
+class Answer:
+    """The message of one choice while it comes. `chunks` holds what was made since it was last emptied."""
+
+    __slots__ = ("_blocks", "_calls", "_details", "_open", "_provider", "_splitter", "_unread", "chunks", "refusals")
+
+    def __init__(self, provider: str) -> None:
+        self._provider = provider
+        self._blocks: list[_Block | _RunTool | PendingCall | Image] = []
+        self._open: _Block | None = None
+        self._splitter: ThinkSplitter | None = ThinkSplitter()
+        self._calls = CallTracker()
+        self._details: list[Any] = []
+        self._unread: set[str] = set()
+        self.refusals: list[str] = []
+        self.chunks: list[Chunk] = []
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        texts = [block for block in self._blocks if isinstance(block, _Block) and not block.is_reasoning]
+        return "".join(["".join(block.pieces) for block in texts])
+
+    @property
+    def has_calls(self) -> bool:
+        """Whether the model has called a tool."""
+        return bool(self._calls.calls)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all has come."""
+        return not (self._blocks or self._details or self.refusals or self.has_calls)
+
+    @property
+    def warnings(self) -> list[Warning]:
+        """What could not be put into the message."""
+        return [
+            Warning("unread_content", f"the answer holds a part of type {name!r} that turnout cannot read: see the raw body")
+            for name in sorted(self._unread)
+        ]
+
+    def add(self, delta: Delta) -> None:
+        """Take in one piece of the answer, or the whole of it."""
+        reasoning = read_reasoning(delta)
+        if reasoning or delta.reasoning_details:
+            self._stop_splitting()
+            self._write(reasoning, is_reasoning=True)
+            self._add_details(delta.reasoning_details)
+        content = delta.content
+        if isinstance(content, str):
+            self._add_content(content)
+        elif content:
+            self._add_parts(content)
+        if delta.refusal:
+            self.refusals.append(delta.refusal)
+            self.chunks.append(RefusalDelta(delta.refusal))
+        if delta.tool_calls:
+            self._add_calls(delta.tool_calls)
+        if delta.executed_tools:
+            self._add_run_tools(delta.executed_tools)
+        if delta.images:
+            self._add_images(delta.images)
+
+    def close(self) -> None:
+        """End everything that is open."""
+        self._stop_splitting()
+        self._end_block()
+        self._place_calls()
+        self.chunks += self._calls.finish()
+
+    def build(self) -> Message:
+        """Return the message; `close` was called before."""
+        parts = [self._build_part(block) for block in self._blocks]
+        if self._details:
+            _attach(self._details, self._provider, parts)
+        return Message("assistant", parts)
+
+    def _build_part(self, block: _Block | _RunTool | PendingCall | Image) -> Part:
+        if isinstance(block, _Block):
+            text = "".join(block.pieces)
+            return Reasoning(text) if block.is_reasoning else Text(text)
+        if isinstance(block, PendingCall):
+            return block.build()
+        return ServerTool(block.name, block.record) if isinstance(block, _RunTool) else block
+
+    def _write(self, text: str, *, is_reasoning: bool) -> None:
+        if not text:
+            return
+        block = self._open
+        if block is None or block.is_reasoning != is_reasoning:
+            self._end_block()
+            block = self._open = _Block(is_reasoning=is_reasoning)
+            self._blocks.append(block)
+            self.chunks.append(ReasoningStart() if is_reasoning else TextStart())
+        block.pieces.append(text)
+        self.chunks.append(ReasoningDelta(text) if is_reasoning else TextDelta(text))
+
+    def _end_block(self) -> None:
+        if self._open is not None:
+            self.chunks.append(ReasoningEnd() if self._open.is_reasoning else TextEnd())
+            self._open = None
+
+    def _add_content(self, text: str) -> None:
+        splitter = self._splitter
+        if splitter is None or not text:
+            self._write(text, is_reasoning=False)
+            return
+        thought, rest = splitter.feed(text)
+        if splitter.is_done:
+            self._splitter = None
+        self._write(thought, is_reasoning=True)
+        self._write(rest, is_reasoning=False)
+
+    def _stop_splitting(self) -> None:
+        """Look for no tag any more: the provider has told the reasoning itself, or something else than text comes."""
+        splitter, self._splitter = self._splitter, None
+        if splitter is not None:
+            thought, rest = splitter.flush()
+            self._write(thought, is_reasoning=True)
+            self._write(rest, is_reasoning=False)
+
+    def _add_parts(self, parts: list[Any]) -> None:
+        for part in parts:
+            if isinstance(part, str):
+                self._add_content(part)
+            elif is_object(part):
+                self._add_part(part)
+
+    def _add_part(self, part: dict[str, Any]) -> None:
+        kind = part.get("type")
+        text = as_text(part.get("text"))
+        if kind in _THINKING_PARTS:
+            self._stop_splitting()
+            self._write(read_thinking_part(part), is_reasoning=True)
+        elif kind == "image_url":
+            self._add_images([part])
+        elif kind == "refusal" and isinstance(part.get("refusal"), str):
+            self.refusals.append(part["refusal"])
+            self.chunks.append(RefusalDelta(part["refusal"]))
+        elif text is not None and (kind is None or kind in _TEXT_PARTS):
+            self._add_content(text)
+        else:
+            self._unread.add(str(kind))
+
+    def _add_details(self, details: object) -> None:
+        for detail in details if is_array(details) else []:
+            merge_detail(self._details, detail)
+
+    def _add_calls(self, pieces: list[Any]) -> None:
+        self._stop_splitting()
+        for piece in pieces:
+            chunks = self._calls.add(piece)
+            if chunks:
+                self._end_block()
+                self._place_calls()
+                self.chunks += chunks
+
+    def _place_calls(self) -> None:
+        """Give every call its place among the parts, where it is first heard of."""
+        placed = sum(isinstance(block, PendingCall) for block in self._blocks)
+        self._blocks += self._calls.calls[placed:]
+
+    def _add_run_tools(self, records: object) -> None:
+        for record in objects(records):
+            tool = self._find_run_tool(record)
+            if tool is None:
+                self._stop_splitting()
+                self._end_block()
+                tool = _RunTool(record)
+                self._blocks.append(tool)
+            else:
+                tool.record = tool.record | record
+            self.chunks.append(ServerToolChunk(tool.name, tool.record))
+
+    def _find_run_tool(self, record: dict[str, Any]) -> _RunTool | None:
+        """Find the record that `record` completes: Groq sends the call first and the output later, with one index."""
+        index = record.get("index")
+        tools = [block for block in self._blocks if isinstance(block, _RunTool)]
+        return next((tool for tool in tools if index is not None and tool.record.get("index") == index), None)
+
+    def _add_images(self, images: object) -> None:
+        for image in objects(images):
+            holder = image.get("image_url")
+            url = holder.get("url") if is_object(holder) else holder
+            if isinstance(url, str) and url:
+                self._stop_splitting()
+                self._end_block()
+                self._blocks.append(Image(url=url))
+
+
+def _attach(details: list[Any], provider: str, parts: list[Part]) -> None:
+    """Keep the provider's own record of the reasoning with the first reasoning part; encrypted ones make one."""
+    for place, part in enumerate(parts):
+        if isinstance(part, Reasoning):
+            parts[place] = Reasoning(part.text, details, provider)
+            return
+    parts.insert(0, Reasoning("", details, provider))

@@ -1,0 +1,84 @@
+"""A whole answer, decoded."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NoReturn
+
+from turnout.errors import ResponseError
+from turnout.protocols.openai_chat.error_bodies import read_hidden_report, read_report
+from turnout.protocols.openai_chat.errors import error_from_report
+from turnout.protocols.openai_chat.reasons import is_error
+from turnout.protocols.openai_chat.stream import StreamDecoder
+from turnout.protocols.openai_chat.wire import (
+    Body,
+    UnreadableJSONError,
+    convert_leniently,
+    is_object,
+    read_json,
+    read_strictly,
+)
+from turnout.responses import ErrorReport
+
+if TYPE_CHECKING:
+    from turnout.responses import ModelResponse
+    from turnout.routing.route import Route
+
+_QUOTED_BYTES = 200
+
+
+def decode(body: bytes, route: Route) -> ModelResponse:
+    """Return the answer in the `body` of a 200. Only the first choice is read; everything else is in `raw`.
+
+    Raises `ResponseError` for a body that is no answer, and for an error inside it the `APIStatusError` that its code
+    stands for.
+    """
+    try:
+        wire = read_strictly(body)
+    except (ValueError, RecursionError):
+        wire = _read_leniently(body)
+    if wire.error or not wire.choices:
+        _raise_error(wire, body)
+    decoder = StreamDecoder(route)
+    response = decoder.read_whole(wire)
+    reason = response.raw_finish_reason
+    if reason is not None and is_error(reason):
+        report = ErrorReport(message="the provider failed while answering", code=reason)
+        raise error_from_report(report, body=body, text=decoder.text)
+    response.raw = body
+    return response
+
+
+def _read_leniently(body: bytes) -> Body:
+    try:
+        value = read_json(body)
+    except UnreadableJSONError as error:
+        if error.is_cut:
+            raise _response_error("a body that breaks off", body, "try again", is_retryable=bool(body.strip())) from None
+        _raise_foreign(body)
+    return convert_leniently(value) if is_object(value) else Body()
+
+
+def _raise_error(wire: Body, body: bytes) -> NoReturn:
+    value = read_json(body)
+    report = read_report(value) if wire.error else read_hidden_report(value)
+    if report is not None:
+        raise error_from_report(report, body=body)
+    if wire.choices is None:
+        _raise_foreign(body)
+    raise _response_error("no choices", body, "try again, or name a fallback model", is_retryable=True)
+
+
+def _raise_foreign(body: bytes) -> NoReturn:
+    """Raise the error for a body that some other kind of server sent."""
+    is_page = re.match(rb"\s*<(!doctype|html|\?xml)", body, re.IGNORECASE) is not None
+    what = "a web page" if is_page else "a body that is no chat completion"
+    cure = "check the base URL: it should end where `/chat/completions` begins (often in `/v1`)"
+    raise _response_error(what, body, cure, is_retryable=False)
+
+
+def _response_error(what: str, body: bytes, cure: str, *, is_retryable: bool) -> ResponseError:
+    quoted = body[:_QUOTED_BYTES].decode("utf-8", "replace")
+    error = ResponseError(f"the provider answered 200 with {what}: {quoted!r}: {cure}", status=200, body=body)
+    error.is_retryable = is_retryable
+    return error

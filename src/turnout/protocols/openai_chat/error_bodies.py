@@ -1,0 +1,125 @@
+"""What an error body says, in every shape that was seen."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from turnout.protocols.openai_chat.wire import UnreadableJSONError, as_text, is_array, is_object, objects, read_json
+from turnout.responses import ErrorReport
+
+_QUOTED_CHARS = 500
+_MESSAGE_NAMES = ("message", "msg", "error_message", "error_msg", "errorMessage", "detail", "title")
+
+
+def read_error_body(body: bytes) -> ErrorReport | None:
+    """Return what the body of an error answer says; `None` where it is empty.
+
+    Of a web page only the title is told, of plain text and unknown JSON the beginning.
+    """
+    try:
+        value = read_json(body)
+    except UnreadableJSONError:
+        return _read_text(body.decode("utf-8", "replace"))
+    return read_report(value) or _read_text(body.decode("utf-8", "replace"))
+
+
+def read_hidden_report(value: object) -> ErrorReport | None:
+    """Return the error in a 200 that has neither choices nor `error`; `None` where it does not show that it is one.
+
+    vLLM says ``"object": "error"``, FastAPI ``"detail"``, Cloudflare ``"errors"``; Google sends an array.
+    """
+    if is_array(value):
+        return read_report(value) if any("error" in item for item in objects(value)) else None
+    if not is_object(value):
+        return None
+    is_one = "error" in (value.get("object"), value.get("type")) or value.get("detail") or value.get("errors")
+    return read_report(value) if is_one else None
+
+
+def read_report(value: object) -> ErrorReport | None:
+    """Return what a decoded error body says: the words, the provider's code, and the field that it objects to."""
+    if is_array(value):
+        value = value[0] if value else None
+    if isinstance(value, str):
+        return ErrorReport(message=_shorten(value)) if value.strip() else None
+    if not is_object(value):
+        return None
+    for holder in _find_holders(value):
+        message, param = _read_message(holder)
+        code = _read_code(holder) or _read_code(value)
+        if message or code:
+            message = (message or "the provider gave no reason") + _read_upstream(holder)
+            param = param or as_text(holder.get("param")) or None
+            return ErrorReport(message=_shorten(message), code=code, param=param, details=holder)
+    return None
+
+
+def _find_holders(value: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the objects that may hold the message, the likeliest first."""
+    error = value.get("error")
+    if is_object(error):
+        return [error, value]
+    if isinstance(error, str) and error:
+        return [{**value, "message": value.get("message") or error}]
+    errors = value.get("errors")
+    first = errors[0] if is_array(errors) and errors else None
+    if isinstance(first, str):
+        return [{"message": first}, value]
+    return [first, value] if is_object(first) else [value]
+
+
+def _read_message(holder: dict[str, Any]) -> tuple[str, str | None]:
+    """Return the message, and the field that FastAPI's list of faults names."""
+    for name in _MESSAGE_NAMES:
+        words = holder.get(name)
+        if isinstance(words, str) and words.strip():
+            return words, None
+        if is_object(words):
+            return _read_message(words)
+        faults = objects(words)
+        if faults:
+            return _read_faults(faults)
+    return "", None
+
+
+def _read_faults(faults: list[dict[str, Any]]) -> tuple[str, str | None]:
+    """Read FastAPI's ``[{"loc": ["body", "stream_options"], "msg": …, "type": …}]``."""
+    told: list[str] = []
+    param: str | None = None
+    for fault in faults:
+        location = fault.get("loc")
+        place = ".".join([str(step) for step in location if step != "body"]) if is_array(location) else ""
+        param = param or place or None
+        words = as_text(fault.get("msg") or fault.get("message")) or "invalid"
+        told.append(f"{place}: {words}" if place else words)
+    return "; ".join(told), param
+
+
+def _read_code(holder: dict[str, Any]) -> str | None:
+    """Return the most telling of the words: a code in letters, else a type or status, else a number."""
+    words = [as_text(holder.get(name)) for name in ("code", "type", "status")]
+    given = [word for word in words if word]
+    return next((word for word in given if not word.isdecimal()), given[0] if given else None)
+
+
+def _read_upstream(holder: dict[str, Any]) -> str:
+    """Return what OpenRouter hands on from the provider behind it, in brackets."""
+    metadata = holder.get("metadata")
+    if not is_object(metadata):
+        return ""
+    name, raw = as_text(metadata.get("provider_name")), metadata.get("raw")
+    told = ": ".join([word for word in (name, raw) if isinstance(word, str) and word])
+    return f" ({told})" if told else ""
+
+
+def _read_text(text: str) -> ErrorReport | None:
+    if re.match(r"\s*<(!doctype|html|\?xml|head|body)", text, re.IGNORECASE):
+        title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+        words = " ".join(title.group(1).split()) if title else ""
+        return ErrorReport(message=f"a web page: {words}" if words else "a web page")
+    return ErrorReport(message=_shorten(text.strip())) if text.strip() else None
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _QUOTED_CHARS else text[:_QUOTED_CHARS] + "…"

@@ -1,0 +1,213 @@
+"""Server-sent events of a streamed answer, decoded into chunks one by one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from turnout.chunks import ErrorChunk, UsageChunk
+from turnout.errors import MalformedStreamError, TruncatedStreamError
+from turnout.protocols.openai_chat.answer import Answer
+from turnout.protocols.openai_chat.error_bodies import read_hidden_report, read_report
+from turnout.protocols.openai_chat.reasons import is_error, read_finish_reason
+from turnout.protocols.openai_chat.tokens import read_usage
+from turnout.protocols.openai_chat.wire import (
+    Body,
+    UnreadableJSONError,
+    convert_leniently,
+    is_object,
+    read_json,
+    read_strictly,
+)
+from turnout.responses import ModelResponse, Warning  # noqa: A004 - the field's word
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from turnout.chunks import Chunk
+    from turnout.protocols.openai_chat.wire import Choice
+    from turnout.routing.route import Route
+
+_END = b"[DONE]"
+
+
+class StreamDecoder:
+    """The state of one stream; see `turnout.protocols.StreamDecoder`.
+
+    Text, reasoning and tool calls end, and the usage is told, at the end mark or in `finish`: usage may come with any
+    event, and after the finish reason. Only the first choice is read.
+    """
+
+    def __init__(self, route: Route) -> None:
+        self._answer = Answer(route.provider)
+        self._usage: Any = None
+        self._raw_finish_reason = ""
+        self._id: str | None = None
+        self._model: str | None = None
+        self._index: int | None = None
+        self._cut: bytes | None = None
+        self._is_closed = False
+        self.is_complete = False
+        """Whether ``[DONE]`` was read."""
+
+    @property
+    def text(self) -> str:
+        """The text so far, untrimmed."""
+        return self._answer.text
+
+    def decode_event(self, data: bytes, event: str = "") -> list[Chunk]:
+        """Decode one event. Raises `MalformedStreamError` for one that cannot be read.
+
+        An event that breaks off is an error only when another one follows: at the very end the stream was cut.
+        """
+        if self.is_complete:
+            return []
+        if self._cut is not None:
+            raise _malformed(self._cut, self.text)
+        try:
+            body = read_strictly(data)
+        except (ValueError, RecursionError):
+            return self._decode_oddity(data, event)
+        if body.error or event == "error" or not body.choices:
+            return self._decode_rarity(body, data, event)
+        return self._decode_body(body)
+
+    def finish(self) -> tuple[list[Chunk], ModelResponse]:
+        """Return the last chunks and the whole answer. Raises `TruncatedStreamError` when the stream was cut."""
+        if not (self.is_complete or self._raw_finish_reason):
+            where = "in the middle of an event" if self._cut is not None else "before the answer was finished"
+            raise TruncatedStreamError(
+                f"the stream ended {where}, with neither a finish reason nor [DONE]: try again, or name a fallback model",
+                text=self.text,
+            )
+        chunks = self._close()
+        answer = self._answer
+        return chunks, ModelResponse(
+            message=answer.build(),
+            finish_reason=read_finish_reason(self._raw_finish_reason, has_calls=answer.has_calls),
+            usage=read_usage(self._usage),
+            id=self._id,
+            model=self._model,
+            refusal="".join(answer.refusals) or None,
+            raw_finish_reason=self._raw_finish_reason or None,
+            warnings=[*answer.warnings, *self._warn_of_reason()],
+        )
+
+    def read_whole(self, body: Body) -> ModelResponse:
+        """Return the answer that `body`, a whole one with choices, holds: a stream of one event."""
+        self._decode_body(body)
+        self.is_complete = True
+        return self.finish()[1]
+
+    def _decode_body(self, body: Body) -> list[Chunk]:
+        if self._id is None:
+            self._id, self._model = body.id or None, body.model or None
+        if body.usage is not None:
+            self._usage = body.usage
+        chunks = self._answer.chunks = []
+        for choice in body.choices or ():
+            if self._index is None:
+                self._index = choice.index or 0
+            if (choice.index or 0) == self._index:
+                self._add_choice(choice)
+        if body.x_groq is not None:
+            self._read_x_groq(body.x_groq)
+        return chunks
+
+    def _add_choice(self, choice: Choice) -> None:
+        delta = choice.delta
+        if delta is None and self._answer.is_empty:
+            delta = choice.message  # a whole message, in a body or from a server that streams it in one piece
+        if delta is not None:
+            self._answer.add(delta)
+        if choice.finish_reason:
+            self._raw_finish_reason = choice.finish_reason
+            if is_error(choice.finish_reason):
+                self._answer.chunks.append(
+                    ErrorChunk(f"the provider failed ({choice.finish_reason}) while answering", choice.finish_reason)
+                )
+
+    def _read_x_groq(self, extra: object) -> None:
+        """Groq tells the usage, and why it broke off, in a field of its own."""
+        if is_object(extra):
+            self._usage = extra.get("usage") or self._usage
+            if extra.get("error"):
+                self._answer.chunks.append(_error_chunk(extra))
+
+    def _decode_rarity(self, body: Body, data: bytes, event: str) -> list[Chunk]:
+        """Decode an event that is an error, or has no choices."""
+        if body.error or event == "error":
+            return [_error_chunk(read_json(data))]
+        chunks = self._decode_body(body)
+        if body.choices is None and body.usage is None:
+            report = read_hidden_report(read_json(data))
+            if report is not None:
+                return [ErrorChunk(report.message, report.code)]
+        return chunks
+
+    def _decode_oddity(self, data: bytes, event: str) -> list[Chunk]:
+        """Decode an event that is no JSON of the right types: the end mark, nothing, something close to it."""
+        stripped = data.strip()
+        if stripped == _END:
+            self.is_complete = True
+            return self._close()
+        if not stripped:
+            return []
+        try:
+            value = read_json(data)
+        except UnreadableJSONError as error:
+            return self._read_unreadable(data, event, is_cut=error.is_cut)
+        if value is None:
+            return []
+        if event == "error" or not is_object(value):
+            report = read_report(value)
+            if event == "error" or (report is not None and not isinstance(value, str)):
+                return [_error_chunk(value)]
+            raise _malformed(data, self.text)
+        body = convert_leniently(value)
+        return self._decode_rarity(body, data, event) if body.error or not body.choices else self._decode_body(body)
+
+    def _read_unreadable(self, data: bytes, event: str, *, is_cut: bool) -> list[Chunk]:
+        if event == "error":
+            return [ErrorChunk(_quote(data))]
+        if not is_cut:
+            raise _malformed(data, self.text)
+        self._cut = data
+        return []
+
+    def _close(self) -> list[Chunk]:
+        if self._is_closed:
+            return []
+        self._is_closed = True
+        chunks = self._answer.chunks = []
+        self._answer.close()
+        if self._usage is not None:
+            chunks.append(UsageChunk(read_usage(self._usage)))
+        return chunks
+
+    def _warn_of_reason(self) -> list[Warning]:
+        if self._raw_finish_reason:
+            return []
+        return [
+            Warning(
+                "inferred_finish_reason",
+                "the provider gave no finish reason: it was inferred from the end mark, and the answer may be cut",
+            )
+        ]
+
+
+def _error_chunk(value: object) -> ErrorChunk:
+    report = read_report(value)
+    return ErrorChunk("the provider gave no reason") if report is None else ErrorChunk(report.message, report.code)
+
+
+def _malformed(data: bytes, text: str) -> MalformedStreamError:
+    return MalformedStreamError(
+        f"an event of the stream is no JSON: {_quote(data)!r}: try again, or check that the base URL is that of an"
+        " OpenAI-compatible API",
+        body=data,
+        text=text,
+    )
+
+
+def _quote(data: bytes) -> str:
+    return data[:200].decode("utf-8", "replace")

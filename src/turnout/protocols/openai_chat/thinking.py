@@ -1,0 +1,107 @@
+"""Where providers put the model's thoughts: fields of their own, a list of details, parts, or tags in the text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from turnout.protocols.openai_chat.wire import Delta, is_array, is_object, objects
+
+OPENING = "<think>"
+CLOSING = "</think>"
+
+
+class ThinkSplitter:
+    """Splits ``<think>…</think>`` off the beginning of a text that comes in pieces, wherever the pieces are cut.
+
+    What stands between the tags is reasoning, what follows is text, letter by letter: only the tags are taken out, and
+    white space before the opening tag goes to the reasoning. A text that does not begin with the tag is left whole.
+    Seen from Qwen3 and DeepSeek R1 at Groq, Hugging Face's router and OVHcloud.
+    """
+
+    __slots__ = ("_held", "_is_inside", "is_done")
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._is_inside = False
+        self.is_done = False
+
+    def feed(self, piece: str) -> tuple[str, str]:
+        """Return what is certain by now, as (reasoning, text); all that comes once `is_done` is text."""
+        held = self._held + piece
+        if not self._is_inside:
+            beginning = held.lstrip()
+            if not beginning.startswith(OPENING):
+                return self._wait_or_give_up(held, beginning)
+            self._is_inside = True
+            held = held.replace(OPENING, "", 1)
+        thought, closing, rest = held.partition(CLOSING)
+        if closing:
+            self.is_done, self._held = True, ""
+            return thought, rest
+        kept = _length_of_begun_tag(held)
+        self._held = held[len(held) - kept :]
+        return held[: len(held) - kept], ""
+
+    def flush(self) -> tuple[str, str]:
+        """Return what was held back, as (reasoning, text): nothing more will come, or no tag is looked for any more."""
+        held, self._held, self.is_done = self._held, "", True
+        return (held, "") if self._is_inside else ("", held)
+
+    def _wait_or_give_up(self, held: str, beginning: str) -> tuple[str, str]:
+        if OPENING.startswith(beginning):
+            self._held = held
+            return "", ""
+        self.is_done, self._held = True, ""
+        return "", held
+
+
+def _length_of_begun_tag(text: str) -> int:
+    return next((size for size in range(len(CLOSING) - 1, 0, -1) if text.endswith(CLOSING[:size])), 0)
+
+
+def read_reasoning(delta: Delta) -> str:
+    """Return the reasoning that `delta` holds in its own fields; where two of them say the same, once."""
+    mine, theirs = delta.reasoning or "", delta.reasoning_content or ""
+    if mine and theirs:
+        return mine if theirs in mine else theirs if mine in theirs else mine + theirs
+    return mine or theirs or "".join([read_detail(detail) for detail in objects(delta.reasoning_details)])
+
+
+def read_detail(detail: dict[str, Any]) -> str:
+    """Return the readable text of one of OpenRouter's `reasoning_details`; encrypted ones have none."""
+    text = detail.get("text") or detail.get("summary")
+    return text if isinstance(text, str) else ""
+
+
+def merge_detail(details: list[Any], detail: Any) -> None:
+    """Add `detail` to `details`; a piece of the last one (same type and index) is joined to it.
+
+    They go back to the provider as they came: https://openrouter.ai/docs/use-cases/reasoning-tokens.
+    """
+    last = details[-1] if details else None
+    if not (is_object(last) and is_object(detail) and _are_pieces_of_one(last, detail)):
+        details.append(detail)
+        return
+    joined = {name: last[name] + detail[name] for name in ("text", "summary") if _is_text_in(name, last, detail)}
+    details[-1] = last | {name: value for name, value in detail.items() if value is not None} | joined
+
+
+def read_thinking_part(part: dict[str, Any]) -> str:
+    """Return the text of Mistral's part ``{"type": "thinking", "thinking": [{"type": "text", "text": …}]}``."""
+    thinking = part.get("thinking", part.get("text"))
+    if is_array(thinking):
+        return "".join([read_detail(piece) for piece in objects(thinking)])
+    return thinking if isinstance(thinking, str) else ""
+
+
+def _are_pieces_of_one(last: dict[str, Any], detail: dict[str, Any]) -> bool:
+    return (
+        detail.get("type") in ("reasoning.text", "reasoning.summary")
+        and last.get("type") == detail.get("type")
+        and last.get("index") == detail.get("index")
+        and detail.get("id") in (None, last.get("id"))
+    )
+
+
+def _is_text_in(name: str, *details: dict[str, Any]) -> bool:
+    return all(isinstance(detail.get(name), str) for detail in details)

@@ -1,0 +1,191 @@
+"""The JSON of an answer, whole or one event of a stream, read into structs: strictly and fast, else leniently."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeGuard
+
+import msgspec
+from msgspec import Struct
+
+
+class Function(Struct):
+    """The name and the arguments (JSON text, or a piece of it) of a tool call."""
+
+    name: str | None = None
+    arguments: str | None = None
+
+
+class Call(Struct):
+    """A tool call, or a piece of one."""
+
+    index: int | None = None
+    id: str | None = None
+    function: Function | None = None
+
+
+class Delta(Struct):
+    """What a choice says: a whole `message`, or the `delta` of one event. Fields that turnout does not read are left out.
+
+    The fields typed `Any` are looked at where they are used, because providers disagree about them.
+    """
+
+    content: str | list[Any] | None = None
+    reasoning: str | None = None
+    reasoning_content: str | None = None
+    refusal: str | None = None
+    tool_calls: list[Call] | None = None
+    reasoning_details: Any = None
+    executed_tools: Any = None
+    images: Any = None
+
+
+class Choice(Struct):
+    """One of the answers asked for: `delta` in a stream, `message` in a whole answer."""
+
+    index: int | None = None
+    delta: Delta | None = None
+    message: Delta | None = None
+    finish_reason: str | None = None
+
+
+class Body(Struct):
+    """A whole answer (`chat.completion`) or one event (`chat.completion.chunk`)."""
+
+    id: str | None = None
+    model: str | None = None
+    choices: list[Choice] | None = None
+    usage: Any = None
+    error: Any = None
+    x_groq: Any = None
+
+
+class UnreadableJSONError(ValueError):
+    """The bytes are not JSON; `is_cut` tells whether they are the beginning of some."""
+
+    def __init__(self, *, is_cut: bool) -> None:
+        super().__init__("cut JSON" if is_cut else "not JSON")
+        self.is_cut = is_cut
+
+
+read_strictly = msgspec.json.Decoder(Body).decode
+"""Read the JSON of a well-behaved provider. Raises `ValueError` (several kinds) or `RecursionError` for any other."""
+
+
+def read_json(data: bytes) -> Any:
+    """Read any JSON, also what only Python's own reader takes: NaN, lone surrogates (made U+FFFD), bytes not UTF-8.
+
+    Raises `UnreadableJSONError`.
+    """
+    is_cut = False
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError as error:
+        is_cut = str(error) == "Input data was truncated"
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return _mend(json.loads(data.decode("utf-8-sig", "replace")))
+    except (ValueError, RecursionError):
+        raise UnreadableJSONError(is_cut=is_cut) from None
+
+
+def read_object(text: str) -> dict[str, Any] | None:
+    """Read the JSON object in `text` by the letter of the standard; `None` where it is none."""
+    try:
+        value = msgspec.json.decode(text.encode())
+    except (ValueError, RecursionError):
+        return None
+    return value if is_object(value) else None
+
+
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Tell whether a value read from JSON is an object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: object) -> TypeGuard[list[Any]]:
+    """Tell whether a value read from JSON is an array."""
+    return isinstance(value, list)
+
+
+def objects(value: object) -> list[dict[str, Any]]:
+    """Return the objects of an array; nothing where `value` is no array."""
+    return [item for item in value if is_object(item)] if is_array(value) else []
+
+
+def convert_leniently(value: dict[str, Any]) -> Body:
+    """Read an answer whose fields are not all of the type that they should be: what cannot be used counts as absent."""
+    return Body(
+        id=as_text(value.get("id")),
+        model=as_text(value.get("model")),
+        choices=[_convert_choice(item) for item in objects(value.get("choices"))],
+        usage=value.get("usage"),
+        error=value.get("error"),
+        x_groq=value.get("x_groq"),
+    )
+
+
+def as_text(value: object) -> str | None:
+    """Return `value` when it is text, and a number as text (seen as ids); else `None`."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) else None
+
+
+def as_count(value: object) -> int | None:
+    """Return a count of tokens or an index, also one written as 3.0; `None` for anything that is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0 or value % 1:
+        return None
+    return int(value)
+
+
+def _convert_choice(item: dict[str, Any]) -> Choice:
+    return Choice(
+        index=as_count(item.get("index")),
+        delta=_convert_delta(item.get("delta")),
+        message=_convert_delta(item.get("message")),
+        finish_reason=as_text(item.get("finish_reason")),
+    )
+
+
+def _convert_delta(item: object) -> Delta | None:
+    if not is_object(item):
+        return None
+    content = item.get("content")
+    if is_object(content):
+        content = [content]
+    return Delta(
+        content=content if is_array(content) else as_text(content),
+        reasoning=as_text(item.get("reasoning")),
+        reasoning_content=as_text(item.get("reasoning_content")),
+        refusal=as_text(item.get("refusal")),
+        tool_calls=[_convert_call(call) for call in objects(item.get("tool_calls"))],
+        reasoning_details=item.get("reasoning_details"),
+        executed_tools=item.get("executed_tools"),
+        images=item.get("images"),
+    )
+
+
+def _convert_call(item: dict[str, Any]) -> Call:
+    function = item.get("function")
+    function = function if is_object(function) else {}
+    arguments = function.get("arguments")
+    if is_object(arguments) or is_array(arguments):
+        arguments = msgspec.json.encode(arguments).decode()
+    return Call(
+        index=as_count(item.get("index")),
+        id=as_text(item.get("id")),
+        function=Function(name=as_text(function.get("name")), arguments=as_text(arguments)),
+    )
+
+
+def _mend(value: Any) -> Any:
+    """Replace lone surrogates, which no UTF-8 can hold, in every text of `value`."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if is_array(value):
+        return [_mend(item) for item in value]
+    if is_object(value):
+        return {_mend(key): _mend(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,134 @@
+"""What one model call asks for: messages, settings and time limits, the same for every provider."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from turnout.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from turnout.messages import Message
+
+_S = TypeVar("_S", bound=Struct)
+ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
+
+class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, repr_omit_defaults=True):
+    """How the model should answer. `None` leaves a setting to the model.
+
+    `temperature` 0 to 2, `top_p` 0 to 1; `max_output_tokens` counts tokens, reasoning included; `stop` is a list of
+    strings that end the answer; `reasoning_effort` is one of none, minimal, low, medium, high, xhigh, max.
+    """
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    max_output_tokens: int | None = None
+    stop: list[str] | None = None
+    seed: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    reasoning_effort: ReasoningEffort | None = None
+
+
+class Timeouts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, repr_omit_defaults=True):
+    """Limits in seconds; `None` is no limit.
+
+    `connect_s` covers name look-up, TCP, proxy and TLS; `first_chunk_s` the wait for the first chunk of a stream;
+    `idle_s` the silence between two pieces of a stream (a provider's keep-alive comments count as life);
+    `total_s` the whole call, retries excluded: by default 600 for a whole answer and no limit for a stream.
+    """
+
+    connect_s: float | None = 10.0
+    first_chunk_s: float | None = 120.0
+    idle_s: float | None = 60.0
+    total_s: float | UnsetType | None = UNSET
+
+
+DEFAULT_TOTAL_S = 600.0
+"""The limit of a whole (not streamed) answer where none is set, in seconds."""
+
+
+class ModelRequest(Struct, frozen=True, kw_only=True):
+    """One model call before it is translated to a wire format.
+
+    `provider_options` maps a provider's id to fields that are merged deeply into the body for that provider.
+    """
+
+    messages: list[Message]
+    settings: ModelSettings = ModelSettings()
+    stream: bool = False
+    provider_options: dict[str, dict[str, Any]] = {}
+
+
+def read_settings(value: ModelSettings | Mapping[str, Any] | None) -> ModelSettings:
+    """Read settings given as a `ModelSettings` or a mapping (camelCase keys are understood; None is "not given").
+
+    Raises `InvalidInputError` for an unknown setting, naming those that exist, or a value of the wrong type.
+    """
+    if isinstance(value, ModelSettings):
+        return value
+    if not value:
+        return ModelSettings()
+    given = {_ALIASES.get(name, name): setting for name, setting in snake_keys(value).items()}
+    if isinstance(given.get("stop"), str):
+        given["stop"] = [given["stop"]]
+    return _convert(given, ModelSettings, "settings")
+
+
+def read_timeouts(value: Timeouts | Mapping[str, Any] | None) -> Timeouts:
+    """Read time limits given as a `Timeouts` or a mapping of its fields. Raises `InvalidInputError` as above."""
+    if isinstance(value, Timeouts):
+        return value
+    limits = _convert(snake_keys(value), Timeouts, "timeouts") if value else Timeouts()
+    for name in Timeouts.__struct_fields__:
+        limit = getattr(limits, name)
+        if isinstance(limit, (int, float)) and limit <= 0:
+            raise InvalidInputError(f"timeouts: `{name}` is {limit}: give seconds above 0, or None for no limit")
+    return limits
+
+
+def snake_keys(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `value` with camelCase keys in snake_case: Mastra's spellings are accepted at the door, and only there."""
+    return {re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", str(key)).lower(): item for key, item in value.items()}
+
+
+def merge_settings(*layers: ModelSettings) -> ModelSettings:
+    """Return one `ModelSettings` in which a later layer's settings win over those of an earlier one."""
+    given = [layer for layer in layers if layer != _NO_SETTINGS]
+    if len(given) <= 1:
+        return given[0] if given else _NO_SETTINGS
+    merged: dict[str, Any] = {}
+    for layer in given:
+        merged.update({name: value for name, value in msgspec.structs.asdict(layer).items() if value is not None})
+    return ModelSettings(**merged)
+
+
+def merge_deep(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with `extra` merged in: objects are merged key by key, anything else is replaced."""
+    merged = dict(base)
+    for key, value in extra.items():
+        mine = merged.get(key)
+        if isinstance(mine, dict) and isinstance(value, dict):
+            merged[key] = merge_deep(cast("dict[str, Any]", mine), cast("dict[str, Any]", value))
+        else:
+            merged[key] = value
+    return merged
+
+
+_NO_SETTINGS = ModelSettings()
+_ALIASES = {"max_tokens": "max_output_tokens", "max_completion_tokens": "max_output_tokens", "stop_sequences": "stop"}
+
+
+def _convert(given: dict[str, Any], kind: type[_S], what: str) -> _S:
+    try:
+        return msgspec.convert(given, kind)
+    except msgspec.ValidationError as error:
+        known = ", ".join(kind.__struct_fields__)
+        raise InvalidInputError(f"{what}: {error}: the fields are {known}") from None

@@ -1,0 +1,100 @@
+"""What one model call gives back, and the record of how it was made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
+
+from turnout.messages import Message, Reasoning, ToolCall
+from turnout.usage import Usage
+
+if TYPE_CHECKING:
+    from turnout.errors import TurnoutError
+
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "max_steps", "approval", "other"]
+"""Why an answer ended. ``"other"`` is a reason that the provider names and turnout does not know, or none at all."""
+
+
+class Warning(Struct, frozen=True):  # noqa: A001 - the field's word
+    """Something that the caller should know though the call went well, such as a setting that was left out.
+
+    `code` is stable and short (``"retired_model"``); `message` says what happened and what to do.
+    """
+
+    code: str
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class Attempt(Struct, frozen=True, kw_only=True):
+    """One try of a call, also one that never left (a missing key). `error` is `None` for the try that succeeded.
+
+    `duration_s` is the time the try took, `waited_s` the pause before it, both in seconds.
+    """
+
+    model: str
+    provider: str | None = None
+    url: str | None = None
+    status: int | None = None
+    error: TurnoutError | None = None
+    duration_s: float = 0.0
+    waited_s: float = 0.0
+
+    def __repr__(self) -> str:
+        outcome = "ok" if self.error is None else type(self.error).__name__
+        return f"Attempt({self.model}: {self.status or '-'} {outcome} in {self.duration_s:.3f} s)"
+
+
+class Timing(Struct, frozen=True, kw_only=True):
+    """How long a call took, in seconds from its start. `first_chunk_s` is `None` where nothing was streamed."""
+
+    first_chunk_s: float | None = None
+    total_s: float = 0.0
+
+
+class ModelResponse(Struct, kw_only=True):
+    """One answer of a model, decoded from its wire format.
+
+    `model` is the model as the provider names it, `message` the assistant's message with every part in order,
+    `raw_finish_reason` the provider's own word, `raw` the raw body (whole answers only), `request_id` the
+    provider's id of the request and `headers` those of the HTTP answer, names in lower case.
+    """
+
+    message: Message
+    finish_reason: FinishReason
+    usage: Usage = Usage()
+    id: str | None = None
+    model: str | None = None
+    refusal: str | None = None
+    raw_finish_reason: str | None = None
+    raw: bytes = b""
+    request_id: str | None = None
+    headers: dict[str, str] = {}
+    warnings: list[Warning] = []
+
+    @property
+    def text(self) -> str:
+        """The text of the answer, untrimmed; reasoning and refusal are not in it."""
+        return self.message.text
+
+    @property
+    def reasoning(self) -> str:
+        """What the model thought, as far as the provider tells it."""
+        return "".join([part.text for part in self.message.content if isinstance(part, Reasoning)])
+
+    @property
+    def tool_calls(self) -> list[ToolCall]:
+        """The tool calls that the model asks for, in its order."""
+        return [part for part in self.message.content if isinstance(part, ToolCall)]
+
+
+class ErrorReport(Struct, frozen=True, kw_only=True):
+    """What an error body says, read by a protocol: the words, the provider's code and the field that it objects to."""
+
+    message: str
+    code: str | None = None
+    param: str | None = None
+    details: dict[str, Any] | None = None

@@ -1,0 +1,59 @@
+"""Where variables come from: the environment, then `.env` of the working directory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from turnout.errors import ConfigurationError
+
+
+class Variable(NamedTuple):
+    """A variable that is set: its name, its value, and where it was found (``"environment"`` or ``".env"``)."""
+
+    name: str
+    value: str
+    origin: str
+
+    def __repr__(self) -> str:
+        return f"Variable({self.name!r} from {self.origin})"
+
+
+def read_variable(*names: str) -> Variable | None:
+    """Return the first of `names` that is set and not empty, or `None`; the environment goes before `.env`.
+
+    Both are read at each call; `.env` only when the environment lacks all names. Raises `ConfigurationError` when
+    `.env` is there and is no UTF-8 text.
+    """
+    for name in names:
+        if value := os.environ.get(name, "").strip():
+            return Variable(name, value, "environment")
+    values = _read_dotenv()
+    for name in names:
+        if value := (values.get(name) or "").strip():
+            return Variable(name, value, ".env")
+    return None
+
+
+_parsed: tuple[tuple[str, int, int, int], dict[str, str | None]] | None = None
+
+
+def _read_dotenv() -> dict[str, str | None]:
+    """Return the variables of `.env`; its text is parsed again only when the file has changed."""
+    global _parsed  # noqa: PLW0603 - one file, parsed once
+    path = Path.cwd() / ".env"
+    try:
+        status = path.stat()
+        if not path.is_file():
+            return {}
+        state = (str(path), status.st_ino, status.st_size, status.st_mtime_ns)
+        if _parsed is None or _parsed[0] != state:
+            from dotenv import dotenv_values
+
+            _parsed = (state, dotenv_values(path))
+        return _parsed[1]
+    except OSError:
+        return {}
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path} is not UTF-8 text ({error.reason}): save it as UTF-8") from None

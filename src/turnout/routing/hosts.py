@@ -1,0 +1,85 @@
+"""URLs of servers: read, compared and filled in, so that a key only ever goes to the host that it belongs to."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from turnout.errors import InvalidModelError, MissingKeyError
+from turnout.routing.environment import read_variable
+
+if TYPE_CHECKING:
+    from turnout.catalog.types import Provider
+
+ENDPOINTS = {"openai_chat": "/chat/completions"}
+"""The path that each wire format adds to the base URL."""
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_TEMPLATE = re.compile(r"\$\{(\w+)\}")
+
+
+def read_base_url(url: str, protocol: str | None = None) -> str:
+    """Return `url` as a base URL: without a trailing slash, and without the endpoint's path if it ends with it.
+
+    Raises `InvalidModelError` when it is no http or https URL.
+    """
+    cleaned = url.strip()
+    parts = urlsplit(cleaned)
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or re.search(r"[\s\\\x00-\x1f]", cleaned):
+        raise InvalidModelError(
+            f"the url {cleaned!r} is not an http or https URL: give the server's base URL,"
+            ' such as "http://127.0.0.1:8000/v1"'
+        )
+    cleaned = cleaned.rstrip("/")
+    for name, path in ENDPOINTS.items():
+        if protocol in (None, name):
+            cleaned = cleaned.removesuffix(path)
+    return cleaned.rstrip("/")
+
+
+def has_same_origin(one: str, other: str) -> bool:
+    """Whether two URLs have the same scheme, host and port."""
+    return _origin(one) == _origin(other)
+
+
+def fill_template(url: str, wanted_by: str) -> str:
+    """Replace every ``${VARIABLE}`` of `url` from the environment or `.env`.
+
+    Raises `MissingKeyError` that names all variables that are not set; `wanted_by` says who needs them.
+    """
+    values = {name: read_variable(name) for name in _TEMPLATE.findall(url)}
+    missing = [name for name, value in values.items() if value is None]
+    if missing:
+        raise MissingKeyError(
+            f"`{wanted_by}` needs {' and '.join(f'`{name}`' for name in missing)} for its URL {url}:"
+            " set it in the environment or in .env"
+        )
+    return _TEMPLATE.sub(lambda match: found.value if (found := values[match[1]]) else "", url)
+
+
+def base_url_variable(provider: str) -> str:
+    """Return the name of the variable that overrides a provider's base URL, such as ``OVHCLOUD_BASE_URL``."""
+    return re.sub(r"[^A-Z0-9]", "_", provider.upper()) + "_BASE_URL"
+
+
+def owns_url(provider: Provider, own_urls: list[str], url: str) -> bool:
+    """Whether `url` is at the provider's own host, or at that of its ``<PROVIDER>_BASE_URL``."""
+    override = read_variable(base_url_variable(provider.id))
+    candidates = [*own_urls, *([override.value] if override else [])]
+    for candidate in candidates:
+        try:
+            if has_same_origin(fill_template(candidate, provider.id), url):
+                return True
+        except MissingKeyError:  # its own URL is not complete here, so it cannot be this one
+            continue
+    return False
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(url)
+    try:
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        port = None
+    return parts.scheme.lower(), (parts.hostname or "").rstrip("."), port

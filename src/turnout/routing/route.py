@@ -1,0 +1,60 @@
+"""Where one call goes: the result of routing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+
+from turnout.catalog.quirks import Quirks
+from turnout.responses import Warning  # noqa: A004 - the field's word
+
+if TYPE_CHECKING:
+    from turnout.catalog.types import Model
+
+
+class SecretHeaders(dict[str, str]):
+    """Headers of a route, as they will be sent. `repr` shows their names only: a value may be a secret."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "{" + ", ".join(f"{name!r}: [hidden]" for name in self) + "}"
+
+
+class Route(Struct, kw_only=True):
+    """Where one call goes, and all that the protocol must know about the place.
+
+    `asked` is the model as the caller wrote it; `model` the id that is sent; `exact_model` the provider's own spelling
+    of it, tried once on a 404. `url` is the full endpoint under `base_url`. `headers` hold the credentials already;
+    `secrets` are the values in them that must never be shown. `facts` is the catalog's row, `None` for a model that it
+    lacks. `steps` tells in words how the route was found, without secrets. `is_launched`: the server is one that
+    turnout starts itself, and `base_url` stands for it until `send_to` tells where it listens.
+    """
+
+    asked: str
+    provider: str
+    model: str
+    protocol: str
+    base_url: str
+    url: str
+    headers: SecretHeaders = field(default_factory=SecretHeaders)
+    secrets: tuple[str, ...] = ()
+    exact_model: str | None = None
+    facts: Model | None = None
+    quirks: Quirks = field(default_factory=Quirks)
+    warnings: list[Warning] = []
+    steps: list[str] = []
+
+    is_launched: bool = False
+
+    def send_to(self, base_url: str, api_key: str | None) -> None:
+        """Point the route at a server that was just launched for it."""
+        self.url = base_url + self.url.removeprefix(self.base_url)
+        self.base_url = base_url
+        if api_key:
+            self.headers["authorization"] = f"Bearer {api_key}"
+            self.secrets = (*self.secrets, api_key)
+
+    def __repr__(self) -> str:
+        return f"Route({self.asked!r} -> {self.protocol} {self.url}, model={self.model!r})"

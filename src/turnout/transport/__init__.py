@@ -1,0 +1,1 @@
+"""The wire: how requests reach a server and answers come back."""

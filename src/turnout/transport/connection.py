@@ -1,0 +1,508 @@
+"""One connection to a server: an asyncio protocol around the HTTP parser, one exchange after the other.
+
+There is no task, no stream reader and no queue for a connection: the parser's callbacks append to the exchange, and one
+future wakes whoever waits for it. One timer serves every time limit; it is set again only when it has run out or a
+nearer moment comes, so that a piece of a stream costs no timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from typing import TYPE_CHECKING, Final, cast
+
+from httptools import HttpParserError, HttpResponseParser
+from msgspec import Struct
+
+from turnout.errors import APIConnectionError, APITimeoutError, ResponseError, StreamClosedError
+from turnout.transport.head import build_headers
+from turnout.transport.tls import TLSLayer
+
+if TYPE_CHECKING:
+    from turnout.errors import TimeoutKind
+    from turnout.transport.pool import Pool
+    from turnout.transport.seam import Headers
+
+HEAD: Final = 0
+PIECE: Final = 1
+WHOLE: Final = 2
+
+_WRITE_BYTES = 65_536
+_TUNNEL_HEAD_BYTES = 65_536
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """The bounds of one exchange, in bytes: a whole body, a head (1xx and trailers too), and what waits undelivered."""
+
+    body_bytes: int = 512 * 1024 * 1024
+    head_bytes: int = 256 * 1024
+    waiting_bytes: int = 256 * 1024
+
+
+class StaleConnectionError(APIConnectionError):
+    """A kept connection was closed before one byte of the answer came: the request is sent again on a fresh one."""
+
+
+class Exchange:
+    """One request and its answer, as far as it has come. The connection writes to it, the response reads from it."""
+
+    __slots__ = (
+        *("body_limit", "connection", "error", "headers", "is_complete", "is_head_only", "is_paused"),
+        *("is_until_close", "pieces", "size", "status", "url", "waiter", "wants"),
+    )
+
+    def __init__(self, url: str, *, is_head_only: bool) -> None:
+        self.url = url
+        self.is_head_only = is_head_only
+        self.connection: Connection | None = None  # until the answer is complete or has failed
+        self.status = 0  # until the head is there
+        self.headers: Headers
+        self.pieces: list[bytes] = []
+        self.size = 0  # of `pieces`
+        self.body_limit: int | None = None  # set while the whole body is collected
+        self.waiter: asyncio.Future[None] | None = None
+        self.wants = HEAD
+        self.error: Exception | None = None
+        self.is_complete = False
+        self.is_until_close = False
+        self.is_paused = False
+
+    def wake(self) -> None:
+        """Let whoever waits look again."""
+        waiter = self.waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def take(self) -> bytes:
+        """Return everything that waits undelivered, and let the server send on."""
+        pieces = self.pieces
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        self.size = 0
+        if self.is_paused:
+            self.resume()
+        return data
+
+    def resume(self) -> None:
+        """Read from the socket again after a pause."""
+        self.is_paused = False
+        if self.connection is not None:
+            self.connection.resume_reading()
+
+    async def wait(self, wants: int, limit_s: float | None, kind: TimeoutKind) -> None:
+        """Wait for the head, the next piece or the end. Leaving early, by cancellation say, closes the connection."""
+        connection = self.connection
+        if connection is None:
+            return
+        if self.waiter is not None:
+            raise RuntimeError("two tasks read one response: give each its own request")
+        self.wants = wants
+        self.waiter = connection.start_clock(limit_s, kind)
+        try:
+            await self.waiter
+        except BaseException:
+            connection.abort()
+            raise
+        finally:
+            self.waiter = None
+
+
+class Connection(asyncio.Protocol):
+    """A connection in a pool, opened by `connect.open_connection`."""
+
+    __slots__ = (
+        *("_body_rest", "_can_stay", "_clock_s", "_deadline", "_exchange", "_fault", "_head_bytes", "_kind", "_limits"),
+        *("_loop", "_opening", "_parser", "_pool", "_raw_headers", "_timer", "_timer_at", "_tls", "_transport"),
+        *("_tunnel", "idle_since", "is_closed", "is_reused", "is_spoiled", "is_write_paused", "key", "shown"),
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, pool: Pool, key: str, shown: str, limits: Limits) -> None:
+        self.key = key
+        self.shown = shown  # the server as errors name it
+        self.idle_since = 0.0
+        self.is_closed = False
+        self.is_reused = False
+        self.is_spoiled = False  # bytes came that belong to no answer
+        self.is_write_paused = False
+        self._loop = loop
+        self._pool = pool
+        self._limits = limits
+        self._transport: asyncio.Transport
+        self._parser = HttpResponseParser(self)
+        self._tls: TLSLayer | None = None
+        self._exchange: Exchange | None = None
+        self._opening: asyncio.Future[None] | None = None
+        self._tunnel: bytearray | None = None
+        self._raw_headers: list[tuple[bytes, bytes]] = []
+        self._head_bytes = 0  # since the last piece of body: what a server may send without giving any
+        self._body_rest = memoryview(b"")
+        self._can_stay = False
+        self._fault: Exception | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._deadline: float | None = None
+        self._clock_s = 0.0
+        self._kind: TimeoutKind = "total"
+
+    # -- opening
+
+    async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
+        """Put a TLS session (another one, inside a proxy's) on the connection. Raises `ssl.SSLError` or `OSError`."""
+        self._opening = opening = self._loop.create_future()
+        self._tls = TLSLayer(context, host, self._transport.write, self._tls)
+        self._tls.advance()
+        await opening
+
+    async def open_tunnel(self, request: bytes) -> int:
+        """Send a CONNECT request and return the status of its answer. Raises `OSError` when there is none."""
+        self._opening = opening = self._loop.create_future()
+        self._tunnel = bytearray()
+        self._write(request)
+        await opening
+        head, self._tunnel = bytes(self._tunnel), None
+        status = head[9:12]
+        if not head.startswith(b"HTTP/1.") or not status.isdigit():
+            raise ConnectionError("the proxy's answer is not HTTP")
+        return int(status)
+
+    def _open(self, data: bytes) -> None:
+        """Take what comes outside of an exchange: the handshake, the proxy's answer, or bytes nobody asked for."""
+        opening, tunnel = self._opening, self._tunnel
+        if opening is None or opening.done():
+            self.is_spoiled = True
+            self.abort()
+        elif tunnel is not None:
+            tunnel += data
+            if b"\r\n\r\n" in tunnel:
+                opening.set_result(None)
+            elif len(tunnel) > _TUNNEL_HEAD_BYTES:
+                opening.set_exception(ConnectionError("the head of the proxy's answer does not end"))
+
+    # -- one exchange
+
+    def start(self, exchange: Exchange, head: bytes, body: bytes) -> None:
+        """Send a request; the answer, or the error, goes to `exchange`."""
+        self._exchange = exchange
+        exchange.connection = self
+        self._head_bytes = 0
+        try:
+            self._send(head, body)
+        except OSError as error:  # TLS has ended
+            self._lose(error)
+
+    def _send(self, head: bytes, body: bytes) -> None:
+        if len(body) <= _WRITE_BYTES:
+            self._write(head + body)
+        else:
+            self._body_rest = memoryview(body)
+            self._write(head)
+            self._send_rest()
+
+    def start_clock(self, limit_s: float | None, kind: TimeoutKind) -> asyncio.Future[None]:
+        """Return a future to wait on, and fail the exchange after `limit_s` seconds if it still waits then."""
+        loop = self._loop
+        if limit_s is None:
+            self._deadline = None
+        else:
+            self._kind = kind
+            self._clock_s = limit_s
+            self._deadline = deadline = loop.time() + limit_s
+            if self._timer is None:
+                self._set_timer(deadline)
+            elif deadline < self._timer_at:
+                self._timer.cancel()
+                self._set_timer(deadline)
+        return loop.create_future()
+
+    def _set_timer(self, when: float) -> None:
+        self._timer_at = when
+        self._timer = self._loop.call_at(when, self._look_at_clock)
+
+    def _look_at_clock(self) -> None:
+        self._timer = None
+        exchange, deadline = self._exchange, self._deadline
+        if deadline is None or exchange is None or exchange.waiter is None or exchange.waiter.done():
+            return  # nobody waits; the next to wait sets the timer
+        if deadline > self._timer_at:
+            self._set_timer(deadline)
+            return
+        self._fail(self._describe_timeout(exchange))
+
+    def _describe_timeout(self, exchange: Exchange) -> APITimeoutError:
+        missing = {HEAD: "no answer", PIECE: "nothing more", WHOLE: "no whole answer"}[exchange.wants]
+        cure = f"raise `{self._kind}_s` in `timeouts=`, or check the server"
+        message = f"{missing} from {self.shown} within {self._clock_s:g} s: {cure}"
+        return APITimeoutError(message, kind=self._kind, limit_s=self._clock_s, url=exchange.url)
+
+    def _write(self, data: bytes | memoryview) -> None:
+        if self._tls is None:
+            self._transport.write(data)
+        else:
+            self._tls.send(data)
+
+    def _send_rest(self) -> None:
+        rest = self._body_rest
+        while rest and not self.is_write_paused and not self.is_closed:
+            piece, rest = rest[:_WRITE_BYTES], rest[_WRITE_BYTES:]
+            self._body_rest = rest
+            self._write(piece)
+
+    def resume_reading(self) -> None:
+        """Read from the socket again."""
+        self._transport.resume_reading()
+
+    def abort(self) -> None:
+        """Close the socket at once. For the loop's own thread; safe to repeat, and after the loop is closed."""
+        if not self.is_closed:
+            self._fail(None)
+
+    def abort_from_anywhere(self) -> None:
+        """Close the socket at once, from any thread, the loop running or not."""
+        if self.is_closed:
+            return
+        try:
+            is_own_thread = asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            is_own_thread = not self._loop.is_running()
+        if is_own_thread:
+            self.abort()
+            return
+        try:
+            self._loop.call_soon_threadsafe(self.abort)
+        except RuntimeError:  # the loop was closed meanwhile
+            self.abort()
+
+    # -- called by asyncio
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102
+        self._transport = cast("asyncio.Transport", transport)
+        self._pool.add(self)
+
+    def data_received(self, data: bytes) -> None:  # noqa: D102
+        if self._tls is not None:
+            data = self._decrypt(self._tls, data)
+            if not data:
+                return
+        exchange = self._exchange
+        if exchange is None:
+            self._open(data)
+            return
+        self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except HttpParserError as error:
+            if not exchange.is_complete:
+                self._fail(self._describe_garbage(exchange, error))
+                return
+            self.is_spoiled = True  # the answer was whole; what follows it is not HTTP
+        if exchange.is_complete:
+            self._finish(exchange)
+        elif self._head_bytes > self._limits.head_bytes:
+            self._fail(self._describe_endless(exchange))
+        else:
+            self._deliver(exchange)
+
+    def eof_received(self) -> None:  # noqa: D102
+        self._lose(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: D102
+        self._lose(exc)
+
+    def pause_writing(self) -> None:  # noqa: D102
+        self.is_write_paused = True
+
+    def resume_writing(self) -> None:  # noqa: D102
+        self.is_write_paused = False
+        if self._body_rest:
+            if self._deadline is not None:  # the body still goes out: the wait for the answer begins after it
+                self._deadline = self._loop.time() + self._clock_s
+            self._send_rest()
+
+    def _decrypt(self, tls: TLSLayer, data: bytes) -> bytes:
+        was_ready = tls.is_ready
+        try:
+            plain = tls.receive(data)
+        except ssl.SSLError as error:
+            self._lose(error)
+            return b""
+        if tls.is_ready and not was_ready and self._opening is not None and not self._opening.done():
+            self._opening.set_result(None)
+        if tls.is_ended:
+            if plain and self._exchange is not None:
+                self._tls = None  # what came before the end is an answer all the same
+                self.is_spoiled = True
+                self.data_received(plain)
+            self._lose(None)
+            return b""
+        return plain
+
+    # -- called by the parser
+
+    def on_message_begin(self) -> None:  # noqa: D102
+        exchange = self._exchange
+        if exchange is None or exchange.is_complete:
+            self.is_spoiled = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:  # noqa: D102
+        self._raw_headers.append((name, value))
+
+    def on_headers_complete(self) -> None:  # noqa: D102
+        exchange = self._exchange
+        raw, self._raw_headers = self._raw_headers, []
+        status = self._parser.get_status_code()
+        if exchange is None or exchange.is_complete:
+            return
+        if status < 200:
+            if status == 101:
+                raise ValueError("it switches to another protocol")
+            return
+        exchange.status = status
+        exchange.headers = headers = build_headers(raw)
+        self._can_stay = self._parser.should_keep_alive()
+        coding = headers.get("transfer-encoding")
+        if coding is None:
+            exchange.is_until_close = "content-length" not in headers
+        elif coding.lower() != "chunked":
+            raise ValueError(f"it uses the transfer coding {coding[:40]!r}")
+        if exchange.is_head_only:
+            exchange.is_complete = True
+
+    def on_body(self, data: bytes) -> None:  # noqa: D102
+        exchange = self._exchange
+        if exchange is None or exchange.is_complete:
+            self.is_spoiled = True
+            return
+        exchange.pieces.append(data)
+        exchange.size += len(data)
+        self._head_bytes = 0
+
+    def on_message_complete(self) -> None:  # noqa: D102
+        exchange = self._exchange
+        if exchange is not None and exchange.status:
+            exchange.is_complete = True
+        self._raw_headers.clear()  # trailers are not read
+
+    # -- what follows from it
+
+    def _deliver(self, exchange: Exchange) -> None:
+        """Wake who waits for what has come, or let the server wait when nobody fetches it."""
+        limit = exchange.body_limit
+        if limit is not None:
+            if exchange.size > limit:
+                self._fail(describe_oversize(limit, exchange.url))
+            return
+        if exchange.waiter is not None and (exchange.pieces or (exchange.wants == HEAD and exchange.status)):
+            exchange.wake()
+        if exchange.size > self._limits.waiting_bytes and not exchange.is_paused:
+            exchange.is_paused = True
+            self._transport.pause_reading()
+
+    def _finish(self, exchange: Exchange) -> None:
+        """The answer is complete: keep the connection when both sides can, and wake who waits."""
+        self._exchange = None
+        exchange.connection = None
+        if exchange.is_head_only:
+            self._parser = HttpResponseParser(self)  # the old one still expects the body that Content-Length announced
+        if exchange.is_paused:
+            self.resume_reading()
+        if not self._can_stay or self.is_spoiled or self._body_rest or self.is_write_paused or self.is_closed:
+            self.abort()
+        else:
+            self._pool.release(self)
+        limit = exchange.body_limit
+        if limit is not None and exchange.size > limit:
+            exchange.error = describe_oversize(limit, exchange.url)
+        exchange.wake()
+
+    def _lose(self, cause: Exception | None) -> None:
+        """The server has closed, or the socket has failed."""
+        exchange = self._exchange
+        if exchange is None:
+            error = cause or ConnectionError("the server closed the connection")
+        elif exchange.is_until_close and exchange.status and cause is None:
+            exchange.is_complete = True
+            self._can_stay = False
+            self._finish(exchange)
+            return
+        else:
+            error = self._describe_cut(exchange, cause)
+        self._fail(error)
+
+    def _fail(self, error: Exception | None) -> None:
+        """Close the socket and give `error` to who waits; `None` when our own side closes."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        exchange, self._exchange = self._exchange, None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._body_rest = memoryview(b"")
+        self._pool.discard(self)
+        shut_down(self._transport)
+        close_transport(self._transport, self._loop)
+        if exchange is not None:
+            exchange.connection = None
+            exchange.error = error or StreamClosedError(
+                "the response was closed before its end: read it before closing"
+            )
+        if self._loop.is_closed():
+            return  # nobody is left to wake
+        if exchange is not None:
+            exchange.wake()
+        opening = self._opening
+        if opening is not None and not opening.done():
+            opening.set_exception(error or ConnectionAbortedError("the connection was closed"))
+
+    def _describe_cut(self, exchange: Exchange, cause: Exception | None) -> APIConnectionError:
+        how = "was lost" if cause is not None else "was closed by the server"
+        kind = APIConnectionError
+        if exchange.status:
+            what = "before the end of the body: try again"
+        elif self._head_bytes:
+            what = "within the head of the answer: try again"
+        else:
+            what = "before an answer came: check that the URL is an HTTP API, or try again"
+            kind = StaleConnectionError if self.is_reused else APIConnectionError
+        error = kind(f"the connection to {self.shown} {how} {what}", url=exchange.url)
+        error.__cause__ = cause
+        return error
+
+    def _describe_garbage(self, exchange: Exchange, cause: Exception) -> APIConnectionError:
+        reason = cause.__context__ or cause  # the context is what one of our callbacks has raised
+        message = f"the answer of {self.shown} is not readable as HTTP/1.1 ({reason}): check the URL and the proxy"
+        error = APIConnectionError(message, url=exchange.url)
+        error.__cause__ = cause
+        return error
+
+    def _describe_endless(self, exchange: Exchange) -> APIConnectionError:
+        message = f"{self.shown} sent more than {self._limits.head_bytes} bytes of headers: check the server, or raise "
+        return APIConnectionError(message + "`max_head_bytes` of the transport", url=exchange.url)
+
+
+def describe_oversize(limit: int, url: str) -> ResponseError:
+    """Return the error for a whole body of more than `limit` bytes."""
+    return ResponseError(
+        f"the body is longer than {limit} bytes: stream it, or raise `max_body_bytes` of the transport", url=url
+    )
+
+
+def shut_down(transport: asyncio.Transport) -> None:
+    """Tell the server now: asyncio itself closes the socket only when the loop runs next."""
+    sock = transport.get_extra_info("socket")
+    try:
+        if sock is not None:
+            sock.shutdown(socket.SHUT_RDWR)
+    except (OSError, TypeError):  # closed already; uvloop's sockets refuse it
+        pass
+
+
+def close_transport(transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    """Abort a transport, also one whose loop is closed: asyncio would then leave the socket open."""
+    if not loop.is_closed():
+        transport.abort()
+        return
+    close = getattr(transport, "_call_connection_lost", None)  # no public way is left
+    if close is not None and transport.get_extra_info("socket").fileno() >= 0:
+        close(None)

@@ -1,0 +1,108 @@
+"""The head of a request as bytes, and the head of an answer as `Headers`."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from turnout.errors import InvalidInputError
+from turnout.transport.seam import Headers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from turnout.transport.target import Target
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
+_OURS = frozenset({"host", "accept-encoding", "authorization", "content-length", "transfer-encoding"})
+_METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+
+def render_head(
+    method: str, target: Target, headers: Mapping[str, str], body_bytes: int, proxy_headers: Mapping[str, str] | None
+) -> bytes:
+    """Return the request line and the headers; Host, Content-Length and Accept-Encoding are added.
+
+    `proxy_headers` is given for a request that a proxy forwards, which asks for the absolute URL in the request line.
+    Raises `InvalidInputError`, which never shows a value, for a header that would break out of its line.
+    """
+    _check_name(method)
+    path = target.path if proxy_headers is None else f"http://{target.host_header}{target.path}"
+    lines = [f"{method} {path} HTTP/1.1"]
+    given: set[str] = set()
+    for name, value in headers.items():
+        lower = _check_name(name)
+        if lower in _OURS:
+            given.add(lower)
+            if lower == "content-length":
+                continue
+        lines.append(f"{name}: {value}")
+    if "transfer-encoding" in given:
+        raise InvalidInputError("the header 'transfer-encoding' cannot be set: the body is sent whole; leave it out")
+    if "host" not in given:
+        lines.insert(1, f"Host: {target.host_header}")
+    if "accept-encoding" not in given:
+        lines.append("Accept-Encoding: gzip")
+    if target.authorization is not None and "authorization" not in given:
+        lines.append(f"Authorization: {target.authorization}")
+    if body_bytes or method in _METHODS_WITH_BODY:
+        lines.append(f"Content-Length: {body_bytes}")
+    if proxy_headers:
+        lines.extend(f"{name}: {value}" for name, value in proxy_headers.items())
+    text = "\r\n".join(lines) + "\r\n\r\n"
+    ends = len(lines) + 1
+    if text.count("\r") != ends or text.count("\n") != ends or "\0" in text:
+        _refuse_break(headers)
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise _name_unencodable(headers) from error.with_traceback(None)
+
+
+@lru_cache(maxsize=512)
+def _check_name(name: str) -> str:
+    """Return `name` in lower case when it is an HTTP token; cached, for the same few come again and again."""
+    if not _TOKEN.fullmatch(name):
+        raise InvalidInputError(f"{name!r} is no name for a header or method: use letters, digits and hyphens")
+    return name.lower()
+
+
+def _refuse_break(headers: Mapping[str, str]) -> None:
+    for name, value in headers.items():
+        if any(letter in value for letter in "\r\n\0"):
+            cure = "remove it (an API key read from a file often ends with one)"
+            raise InvalidInputError(f"the value of the header {name!r} holds a line break or NUL: {cure}")
+
+
+def _name_unencodable(headers: Mapping[str, str]) -> InvalidInputError:
+    for name, value in headers.items():
+        if any(letter > "\xff" for letter in value):
+            return InvalidInputError(
+                f"the value of the header {name!r} holds a character that HTTP cannot carry: "
+                "remove it (typographic quotes or an ellipsis copied along with a key?)"
+            )
+    return InvalidInputError("the URL holds a character that HTTP cannot carry: percent-encode it")
+
+
+def build_headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Return the headers of an answer, names in lower case, the values of a repeated one joined with ``", "``."""
+    plain: dict[str, str] = {}
+    repeated: dict[str, list[str]] = {}
+    for name_bytes, value_bytes in raw:
+        name = _decode_name(name_bytes)
+        value = value_bytes.decode("latin-1")
+        if name in plain:
+            repeated.setdefault(name, [plain[name]]).append(value)
+        else:
+            plain[name] = value
+    for name, values in repeated.items():  # joined once at the end: thousands of repeats stay linear
+        plain[name] = ", ".join(values)
+    headers = Headers()
+    super(Headers, headers).update(plain)  # past the lower-casing of `Headers`, which is done
+    return headers
+
+
+@lru_cache(maxsize=512)
+def _decode_name(name: bytes) -> str:
+    return name.decode("latin-1").lower()

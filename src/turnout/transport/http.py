@@ -1,0 +1,151 @@
+"""The HTTP client: HTTP/1.1 on asyncio with the httptools parser, behind `seam.Transport`.
+
+One `HTTPTransport` serves any number of threads and event loops; each loop has connections of its own, which close with
+it. Nothing runs, connects or is read before the first `send`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from turnout.errors import InvalidInputError
+from turnout.transport.connect import open_connection
+from turnout.transport.connection import HEAD, Connection, Exchange, Limits, StaleConnectionError
+from turnout.transport.head import render_head
+from turnout.transport.pool import Pool
+from turnout.transport.proxy import ProxyTable
+from turnout.transport.response import Response
+from turnout.transport.target import split_url
+
+if TYPE_CHECKING:
+    import ssl
+
+    from turnout.transport.proxy import Proxy
+    from turnout.transport.seam import HTTPRequest
+    from turnout.transport.target import Target
+
+
+class HTTPTransport:
+    """Sends requests over kept connections (a `seam.Transport`). Redirects are answers; nothing is retried.
+
+    `max_connections_per_host` is no limit when `None`; above it requests queue in order, and their response tells it
+    (`Response.queued_s`). `ssl_context` replaces the system's trust. A connection is kept for `idle_s` seconds.
+    `max_body_bytes` bounds `Response.read`, `max_head_bytes` the headers, `waiting_bytes` what a slow reader leaves
+    unfetched before the server is made to wait.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_connections_per_host: int | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        idle_s: float = 20.0,
+        max_body_bytes: int = 512 * 1024 * 1024,
+        max_head_bytes: int = 256 * 1024,
+        waiting_bytes: int = 256 * 1024,
+    ) -> None:
+        if max_connections_per_host is not None and max_connections_per_host < 1:
+            raise InvalidInputError("max_connections_per_host must be 1 or more: leave it out for no limit")
+        self._limit = max_connections_per_host
+        self._ssl_context = ssl_context
+        self._ssl_lock = Lock()
+        self._idle_s = idle_s
+        self._limits = Limits(body_bytes=max_body_bytes, head_bytes=max_head_bytes, waiting_bytes=waiting_bytes)
+        self._proxies = ProxyTable()
+        self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
+
+    async def send(self, request: HTTPRequest) -> Response:
+        """Send `request` and return when the head of the answer is there; error statuses are answers too.
+
+        Raises `APIConnectionError`, `APITimeoutError`, and `InvalidInputError` for a URL or header that cannot be sent.
+        The wait for a free connection (`max_connections_per_host`) is under no time limit. Cancelling closes the
+        connection.
+        """
+        loop = asyncio.get_running_loop()
+        pool = self._pools.get(loop) or await self._open_pool(loop)
+        target = split_url(request.url)
+        proxy = self._proxies.find(target)
+        key = target.origin if proxy is None else f"{target.origin} {proxy.key}"
+        forward = None if proxy is None or target.is_tls else proxy.headers
+        head = render_head(request.method, target, request.headers, len(request.body), forward)
+        connection, queued_s = pool.take(key), 0.0
+        if connection is None:
+            connection, queued_s = await self._obtain(pool, key, target, proxy, request.connect_s)
+        try:
+            return await self._exchange(connection, request, head, queued_s)
+        except StaleConnectionError:  # never for a fresh one, so once is enough
+            connection, again_s = await self._obtain(pool, key, target, proxy, request.connect_s, is_fresh=True)
+            return await self._exchange(connection, request, head, queued_s + again_s)
+
+    async def aclose(self) -> None:
+        """Close every connection of the running loop, those in use too; the transport stays usable."""
+        pool = self._pools.get(asyncio.get_running_loop())
+        if pool is not None:
+            pool.close()
+            await asyncio.sleep(0)  # asyncio closes the sockets in its next round
+
+    def __del__(self) -> None:
+        for loop, pool in list(self._pools.items()):
+            if loop.is_closed():
+                pool.close()
+                continue
+            with suppress(RuntimeError):  # closed in this moment
+                loop.call_soon_threadsafe(pool.close)
+
+    async def _exchange(self, connection: Connection, request: HTTPRequest, head: bytes, queued_s: float) -> Response:
+        exchange = Exchange(request.url, is_head_only=request.method == "HEAD")
+        connection.start(exchange, head, request.body)
+        while not exchange.status:
+            if exchange.error is not None:
+                raise exchange.error
+            await exchange.wait(HEAD, request.response_s, request.response_kind)
+        return Response(exchange, self._limits, queued_s)
+
+    async def _obtain(
+        self,
+        pool: Pool,
+        key: str,
+        target: Target,
+        proxy: Proxy | None,
+        limit_s: float | None,
+        *,
+        is_fresh: bool = False,
+    ) -> tuple[Connection, float]:
+        """Return a connection, a new one where no other request hands over its own, and the seconds spent queueing."""
+        queued_s = 0.0
+        waiter = pool.reserve(key)
+        if waiter is not None:
+            connection, queued_s = await pool.wait_turn(key, waiter, is_fresh=is_fresh)
+            if connection is not None:
+                return connection, queued_s
+        try:
+            connection = await open_connection(
+                pool, key, target, proxy, self._limits, find_context=self._find_context, limit_s=limit_s
+            )
+        except BaseException:
+            pool.free_slot(key)
+            raise
+        return connection, queued_s
+
+    async def _open_pool(self, loop: asyncio.AbstractEventLoop) -> Pool:
+        for other, pool in list(self._pools.items()):  # loops that ended without finishing their generators
+            if other.is_closed():
+                pool.close()
+            elif not other.is_running() and pool.is_abandoned:
+                self._pools.pop(other, None)  # dropped, by the look of it: let the collector have it
+        pool = Pool(loop, self._idle_s, self._limit, partial(self._pools.pop, loop, None))
+        self._pools[loop] = pool
+        await pool.start_guard()
+        return pool
+
+    def _find_context(self) -> ssl.SSLContext:
+        with self._ssl_lock:
+            if self._ssl_context is None:
+                from turnout.transport.tls import create_context
+
+                self._ssl_context = create_context()
+            return self._ssl_context

@@ -1,0 +1,119 @@
+"""What `HTTPTransport.send` returns: the head of an answer, and its body piece by piece."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from turnout.errors import ResponseError
+from turnout.transport.connection import PIECE, WHOLE, describe_oversize
+
+if TYPE_CHECKING:
+    from turnout.errors import TimeoutKind
+    from turnout.transport.connection import Exchange, Limits
+    from turnout.transport.decoding import Decoder
+    from turnout.transport.seam import Headers
+
+
+class Response:
+    """One answer (a `seam.HTTPResponse`). Dropped unread, it closes its connection.
+
+    `queued_s` is how long the request waited for `max_connections_per_host`, in seconds.
+    """
+
+    __slots__ = ("_decoder", "_exchange", "_limits", "headers", "queued_s", "status")
+
+    def __init__(self, exchange: Exchange, limits: Limits, queued_s: float) -> None:
+        self._exchange = exchange
+        self._limits = limits
+        self._decoder: Decoder | None = None
+        self.status: int = exchange.status
+        self.headers: Headers = exchange.headers
+        self.queued_s = queued_s
+        coding = exchange.headers.get("content-encoding")
+        if coding is not None:
+            self._decoder = self._find_decoder(coding)
+
+    @property
+    def waited_for_connection(self) -> bool:
+        """Whether the request had to wait because `max_connections_per_host` connections were in use."""
+        return self.queued_s > 0.0
+
+    async def receive(self, timeout_s: float | None = None, kind: TimeoutKind = "idle") -> bytes:
+        """Return the next piece of the decoded body; ``b""`` at its end (and from then on).
+
+        Raises `APITimeoutError` of `kind` when nothing came within `timeout_s` seconds, `APIConnectionError` when the
+        connection broke before the end of the body, and `ResponseError` when the body cannot be decompressed.
+        """
+        exchange = self._exchange
+        decoder = self._decoder
+        while True:
+            if exchange.pieces or (decoder is not None and decoder.has_rest):
+                data = exchange.take() if decoder is None else self._decode(decoder, self._limits.waiting_bytes)
+                if data:
+                    return data
+            if exchange.error is not None:
+                raise exchange.error
+            if not exchange.is_complete:
+                await exchange.wait(PIECE, timeout_s, kind)
+            elif not exchange.pieces and (decoder is None or not self._can_go_on(decoder)):
+                return b""
+
+    async def read(self, timeout_s: float | None = None, kind: TimeoutKind = "total") -> bytes:
+        """Return the rest of the body; `timeout_s` limits the whole of it.
+
+        Raises as `receive`, and `ResponseError` when the body is longer than the transport's `max_body_bytes`.
+        """
+        exchange = self._exchange
+        limit = self._limits.body_bytes
+        if not exchange.is_complete and exchange.error is None:
+            exchange.body_limit = limit
+            if exchange.is_paused:
+                exchange.resume()
+            await exchange.wait(WHOLE, timeout_s, kind)
+        if exchange.error is not None:
+            raise exchange.error
+        if exchange.size > limit:
+            raise describe_oversize(limit, exchange.url)
+        decoder = self._decoder
+        if decoder is None:
+            return exchange.take()
+        body = self._decode(decoder, limit + 1)
+        if len(body) > limit:
+            raise describe_oversize(limit, exchange.url)
+        decoder.check_end()
+        return body
+
+    def close(self) -> None:
+        """Close at once: an unread body closes its socket. Safe to repeat, and to call from any thread."""
+        connection = self._exchange.connection
+        if connection is not None:
+            connection.abort_from_anywhere()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Response({self.status}, {self.headers!r})"
+
+    def _find_decoder(self, coding: str) -> Decoder | None:
+        from turnout.transport.decoding import find_decoder  # here: most answers are not compressed
+
+        try:
+            return find_decoder(coding)
+        except ResponseError:
+            self.close()
+            raise
+
+    def _decode(self, decoder: Decoder, max_bytes: int) -> bytes:
+        try:
+            return decoder.decode(self._exchange.take(), max_bytes)
+        except ResponseError:
+            self.close()
+            raise
+
+    def _can_go_on(self, decoder: Decoder) -> bool:
+        """At the end of the body: whether decoding has more to give. Raises `APIConnectionError` when it was cut."""
+        if decoder.has_rest:
+            return True
+        decoder.check_end()
+        return False

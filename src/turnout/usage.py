@@ -1,0 +1,148 @@
+"""Tokens used, and what they cost. Unknown is `None`, never 0."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Protocol
+
+from msgspec import Struct
+
+_PER_MILLION = Decimal(1_000_000)
+
+
+class Usage(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+    """Tokens of one model call, or of a whole run. A count that the provider did not tell is `None`.
+
+    `input_tokens` is all input, cached included; `output_tokens` is all output, reasoning included. The other counts
+    are parts of these two.
+    """
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    cached_input_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    audio_input_tokens: int | None = None
+    audio_output_tokens: int | None = None
+
+    def __add__(self, other: Usage) -> Usage:
+        """Add two usages; a count that neither knows stays `None`."""
+        return Usage(
+            **{
+                name: None if mine is None and theirs is None else (mine or 0) + (theirs or 0)
+                for name in self.__struct_fields__
+                for mine, theirs in [(getattr(self, name), getattr(other, name))]
+            }
+        )
+
+    def __str__(self) -> str:
+        def show(count: int | None) -> str:
+            return "?" if count is None else str(count)
+
+        return f"{show(self.input_tokens)} in + {show(self.output_tokens)} out tokens"
+
+
+class Cost(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+    """What a call or a run cost, in USD as exact decimals. A part whose price or count is unknown is `None`.
+
+    `total` is the sum of the parts, and `None` as soon as one of them is unknown. Tokens that come from the cache are
+    in `cache_read` and not in `input`; tokens written to it are in `cache_write`.
+    """
+
+    total: Decimal | None = None
+    input: Decimal | None = None
+    output: Decimal | None = None
+    cache_read: Decimal | None = None
+    cache_write: Decimal | None = None
+
+    def __add__(self, other: Cost) -> Cost:
+        """Add two costs; a part that one of them does not know is unknown in the sum."""
+        return Cost(**{name: _sum([getattr(self, name), getattr(other, name)]) for name in self.__struct_fields__})
+
+    def __str__(self) -> str:
+        return "cost unknown" if self.total is None else f"${self.total.normalize():f}"
+
+
+class Prices(Protocol):
+    """The prices that hold for one call, in USD per 1M tokens; `None` is unknown (`catalog.Model.tier_for` gives them)."""
+
+    @property
+    def input_price(self) -> Decimal | None:
+        """Input that is neither cached nor audio."""
+        ...
+
+    @property
+    def output_price(self) -> Decimal | None:
+        """Output that is neither reasoning nor audio."""
+        ...
+
+    @property
+    def cache_read_price(self) -> Decimal | None:
+        """Input read from the cache."""
+        ...
+
+    @property
+    def cache_write_price(self) -> Decimal | None:
+        """Input written to the cache."""
+        ...
+
+    @property
+    def reasoning_price(self) -> Decimal | None:
+        """Reasoning, where it costs other than output."""
+        ...
+
+    @property
+    def audio_input_price(self) -> Decimal | None:
+        """Audio that goes in, where it costs other than input."""
+        ...
+
+    @property
+    def audio_output_price(self) -> Decimal | None:
+        """Audio that comes out, where it costs other than output."""
+        ...
+
+
+def compute_cost(usage: Usage, prices: Prices | None) -> Cost:
+    """Return the cost of `usage` in USD at `prices` (USD per 1M tokens); `None` in it is what is unknown.
+
+    A model without a price of its own for cached, reasoning or audio tokens bills them as plain input or output:
+    models.dev gives such a price where a provider has one.
+    """
+    if prices is None or usage.input_tokens is None or usage.output_tokens is None:
+        return Cost()
+    read, write = usage.cached_input_tokens or 0, usage.cache_write_tokens or 0
+    audio_in = usage.audio_input_tokens or 0 if prices.audio_input_price is not None else 0
+    audio_out = usage.audio_output_tokens or 0 if prices.audio_output_price is not None else 0
+    reasoning = usage.reasoning_tokens or 0 if prices.reasoning_price is not None else 0
+    plain_in = max(usage.input_tokens - read - write - audio_in, 0)
+    plain_out = max(usage.output_tokens - reasoning - audio_out, 0)
+    own, by = prices.input_price, prices.output_price
+    parts = {
+        "input": _sum([_charge(plain_in, own), _charge(audio_in, prices.audio_input_price)]),
+        "output": _sum(
+            [
+                _charge(plain_out, by),
+                _charge(reasoning, prices.reasoning_price),
+                _charge(audio_out, prices.audio_output_price),
+            ]
+        ),
+        "cache_read": _charge(read, own if prices.cache_read_price is None else prices.cache_read_price),
+        "cache_write": _charge(write, own if prices.cache_write_price is None else prices.cache_write_price),
+    }
+    return Cost(total=_sum(list(parts.values())), **parts)
+
+
+def _charge(tokens: int, price: Decimal | None) -> Decimal | None:
+    if tokens == 0:
+        return Decimal(0)
+    return None if price is None else tokens * price / _PER_MILLION
+
+
+def _sum(parts: list[Decimal | None]) -> Decimal | None:
+    total = Decimal(0)
+    for part in parts:
+        if part is None:
+            return None
+        total += part
+    return total
