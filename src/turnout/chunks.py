@@ -11,11 +11,20 @@ from typing import Any, ClassVar, Literal
 from msgspec import Struct
 
 from turnout.messages import ToolCall
-from turnout.responses import FinishReason, Warning  # noqa: A004 - the field's word
+from turnout.responses import FinishReason, Warning
 from turnout.usage import Cost, Usage
 
 
-class Start(Struct, frozen=True, tag="start", tag_field="type"):
+class _Chunk(Struct, frozen=True):
+    """What all chunks share: `print(chunk)` shows its type and its fields in one short line."""
+
+    def __str__(self) -> str:
+        name = str(self.__struct_config__.tag)
+        fields = [getattr(self, field) for field in self.__struct_fields__]
+        return " ".join([name, *(repr(field) if isinstance(field, str) else str(field) for field in fields)])
+
+
+class Start(_Chunk, frozen=True, tag="start", tag_field="type"):
     """The provider has begun to answer. `model` is as asked; warnings known by now are in `warnings`."""
 
     type: ClassVar[Literal["start"]] = "start"
@@ -24,62 +33,62 @@ class Start(Struct, frozen=True, tag="start", tag_field="type"):
     warnings: tuple[Warning, ...] = ()
 
     def __str__(self) -> str:
-        return f"start {self.model}"
+        return " ".join(["start", self.model, *(f"({warning})" for warning in self.warnings)])
 
 
-class StepStart(Struct, frozen=True, tag="step_start", tag_field="type"):
+class StepStart(_Chunk, frozen=True, tag="step_start", tag_field="type"):
     """A step (one model call) begins; `step` counts from 1."""
 
     type: ClassVar[Literal["step_start"]] = "step_start"
     step: int
 
 
-class TextStart(Struct, frozen=True, tag="text_start", tag_field="type"):
+class TextStart(_Chunk, frozen=True, tag="text_start", tag_field="type"):
     """Text begins."""
 
     type: ClassVar[Literal["text_start"]] = "text_start"
 
 
-class TextDelta(Struct, frozen=True, tag="text_delta", tag_field="type"):
+class TextDelta(_Chunk, frozen=True, tag="text_delta", tag_field="type"):
     """A piece of text; the pieces joined are the text, untrimmed."""
 
     type: ClassVar[Literal["text_delta"]] = "text_delta"
     text: str
 
 
-class TextEnd(Struct, frozen=True, tag="text_end", tag_field="type"):
+class TextEnd(_Chunk, frozen=True, tag="text_end", tag_field="type"):
     """Text ends."""
 
     type: ClassVar[Literal["text_end"]] = "text_end"
 
 
-class ReasoningStart(Struct, frozen=True, tag="reasoning_start", tag_field="type"):
+class ReasoningStart(_Chunk, frozen=True, tag="reasoning_start", tag_field="type"):
     """Reasoning begins."""
 
     type: ClassVar[Literal["reasoning_start"]] = "reasoning_start"
 
 
-class ReasoningDelta(Struct, frozen=True, tag="reasoning_delta", tag_field="type"):
+class ReasoningDelta(_Chunk, frozen=True, tag="reasoning_delta", tag_field="type"):
     """A piece of what the model thinks."""
 
     type: ClassVar[Literal["reasoning_delta"]] = "reasoning_delta"
     text: str
 
 
-class ReasoningEnd(Struct, frozen=True, tag="reasoning_end", tag_field="type"):
+class ReasoningEnd(_Chunk, frozen=True, tag="reasoning_end", tag_field="type"):
     """Reasoning ends."""
 
     type: ClassVar[Literal["reasoning_end"]] = "reasoning_end"
 
 
-class RefusalDelta(Struct, frozen=True, tag="refusal_delta", tag_field="type"):
+class RefusalDelta(_Chunk, frozen=True, tag="refusal_delta", tag_field="type"):
     """A piece of a refusal; it is never part of the text."""
 
     type: ClassVar[Literal["refusal_delta"]] = "refusal_delta"
     text: str
 
 
-class ToolCallStart(Struct, frozen=True, tag="tool_call_start", tag_field="type"):
+class ToolCallStart(_Chunk, frozen=True, tag="tool_call_start", tag_field="type"):
     """The model begins to call the tool `name`."""
 
     type: ClassVar[Literal["tool_call_start"]] = "tool_call_start"
@@ -87,7 +96,7 @@ class ToolCallStart(Struct, frozen=True, tag="tool_call_start", tag_field="type"
     name: str
 
 
-class ToolCallDelta(Struct, frozen=True, tag="tool_call_delta", tag_field="type"):
+class ToolCallDelta(_Chunk, frozen=True, tag="tool_call_delta", tag_field="type"):
     """A piece of the arguments' JSON of the call with this `id`."""
 
     type: ClassVar[Literal["tool_call_delta"]] = "tool_call_delta"
@@ -95,14 +104,14 @@ class ToolCallDelta(Struct, frozen=True, tag="tool_call_delta", tag_field="type"
     text: str
 
 
-class ToolCallEnd(Struct, frozen=True, tag="tool_call_end", tag_field="type"):
+class ToolCallEnd(_Chunk, frozen=True, tag="tool_call_end", tag_field="type"):
     """The tool call is complete."""
 
     type: ClassVar[Literal["tool_call_end"]] = "tool_call_end"
     call: ToolCall
 
 
-class ServerToolChunk(Struct, frozen=True, tag="server_tool", tag_field="type"):
+class ServerToolChunk(_Chunk, frozen=True, tag="server_tool", tag_field="type"):
     """A tool that the provider ran itself: its record, as the provider wrote it."""
 
     type: ClassVar[Literal["server_tool"]] = "server_tool"
@@ -110,17 +119,14 @@ class ServerToolChunk(Struct, frozen=True, tag="server_tool", tag_field="type"):
     data: dict[str, Any]
 
 
-class UsageChunk(Struct, frozen=True, tag="usage", tag_field="type"):
+class UsageChunk(_Chunk, frozen=True, tag="usage", tag_field="type"):
     """The tokens of this step so far, all of them (not a difference)."""
 
     type: ClassVar[Literal["usage"]] = "usage"
     usage: Usage
 
-    def __str__(self) -> str:
-        return f"usage {self.usage}"
 
-
-class FallbackChunk(Struct, frozen=True, tag="fallback", tag_field="type"):
+class FallbackChunk(_Chunk, frozen=True, tag="fallback", tag_field="type"):
     """The answer starts again with another candidate: drop everything of this step that came before."""
 
     type: ClassVar[Literal["fallback"]] = "fallback"
@@ -129,7 +135,7 @@ class FallbackChunk(Struct, frozen=True, tag="fallback", tag_field="type"):
     reason: str
 
 
-class StepFinish(Struct, frozen=True, tag="step_finish", tag_field="type"):
+class StepFinish(_Chunk, frozen=True, tag="step_finish", tag_field="type"):
     """A step ended."""
 
     type: ClassVar[Literal["step_finish"]] = "step_finish"
@@ -138,11 +144,8 @@ class StepFinish(Struct, frozen=True, tag="step_finish", tag_field="type"):
     usage: Usage
     cost: Cost
 
-    def __str__(self) -> str:
-        return f"step_finish {self.step}: {self.finish_reason}, {self.usage}, {self.cost}"
 
-
-class Finish(Struct, frozen=True, tag="finish", tag_field="type"):
+class Finish(_Chunk, frozen=True, tag="finish", tag_field="type"):
     """The run ended; always the last chunk. Usage and cost are those of all steps."""
 
     type: ClassVar[Literal["finish"]] = "finish"
@@ -150,11 +153,8 @@ class Finish(Struct, frozen=True, tag="finish", tag_field="type"):
     usage: Usage
     cost: Cost
 
-    def __str__(self) -> str:
-        return f"finish {self.finish_reason}, {self.usage}, {self.cost}"
 
-
-class ErrorChunk(Struct, frozen=True, tag="error", tag_field="type"):
+class ErrorChunk(_Chunk, frozen=True, tag="error", tag_field="type"):
     """The provider reported an error inside the stream. A protocol yields it; the caller of a stream sees it raised."""
 
     type: ClassVar[Literal["error"]] = "error"

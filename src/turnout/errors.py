@@ -98,7 +98,7 @@ class TurnoutError(Exception):
         self.url = self.url or (None if url is None else redact_url(url))
 
     def redact(self, secrets: Sequence[str]) -> None:
-        """Replace every one of `secrets` in the message and the raw body: some providers echo the key that they refuse."""
+        """Replace every one of `secrets` in message and raw body: some providers echo the key that they refuse."""
         for secret in secrets:
             if len(secret) < 4:  # too short to be a key, and replacing it would garble the message
                 continue

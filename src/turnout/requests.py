@@ -9,11 +9,11 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from turnout.errors import InvalidInputError
+from turnout.messages import Message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from turnout.messages import Message
 
 _S = TypeVar("_S", bound=Struct)
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
+from turnout.errors import TurnoutError
 from turnout.messages import Message, Reasoning, ToolCall
 from turnout.usage import Usage
-
-if TYPE_CHECKING:
-    from turnout.errors import TurnoutError
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "max_steps", "approval", "other"]
 """Why an answer ended. ``"other"`` is a reason that the provider names and turnout does not know, or none at all."""
 
 
-class Warning(Struct, frozen=True):  # noqa: A001 - the field's word
+class Warning(Struct, frozen=True):
     """Something that the caller should know though the call went well, such as a setting that was left out.
 
     `code` is stable and short (``"retired_model"``); `message` says what happened and what to do.

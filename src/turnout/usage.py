@@ -65,7 +65,7 @@ class Cost(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
 
 
 class Prices(Protocol):
-    """The prices that hold for one call, in USD per 1M tokens; `None` is unknown (`catalog.Model.tier_for` gives them)."""
+    """The prices of one call in USD per 1M tokens, `None` where unknown; `catalog.Model.tier_for` gives them."""
 
     @property
     def input_price(self) -> Decimal | None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.local_model
 pytest.importorskip("xllamacpp")
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 MODEL = "smollm2-135m-instruct"
 START = f"""
@@ -142,6 +143,7 @@ def test_a_prompt_over_the_context_is_refused_and_harms_nobody(endpoint: Endpoin
     assert json.loads(body)["error"]["type"] == "exceed_context_size_error"
 
 
+@on_linux
 def test_others_on_the_machine_have_no_key(endpoint: Endpoint) -> None:
     body = {"messages": [{"role": "user", "content": "hi"}]}
     assert send(endpoint, "/v1/chat/completions", body, key="wrong")[0] == 401
@@ -195,7 +197,7 @@ async def test_cancelling_a_start_ends_it_and_the_next_call_starts_anew(endpoint
     assert ask(await launch(MODEL), "hi")[0] == 200
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+@on_linux
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_server_ends_with_its_parent(number: int, run_python: Callable[..., subprocess.Popen[str]]) -> None:
     parent = run_python(START + "time.sleep(60)")
@@ -207,7 +209,7 @@ def test_a_server_ends_with_its_parent(number: int, run_python: Callable[..., su
     assert wait_for_end(pid)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+@on_linux
 def test_a_server_that_still_loads_ends_with_its_parent(run_python: Callable[..., subprocess.Popen[str]]) -> None:
     program = "import os\nfrom turnout.local import running_server as module\nreal = module._exchange\n"
     program += "def show(process, config):\n    print(process.pid, flush=True)\n    return real(process, config)\n"
@@ -219,7 +221,7 @@ def test_a_server_that_still_loads_ends_with_its_parent(run_python: Callable[...
     assert wait_for_end(pid)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+@on_linux
 def test_a_program_that_ends_leaves_no_server_and_no_warning(run_python: Callable[..., subprocess.Popen[str]]) -> None:
     program = "import warnings; warnings.simplefilter('always')\n" + START
     output, errors = run_python(program).communicate(timeout=30)
@@ -227,7 +229,7 @@ def test_a_program_that_ends_leaves_no_server_and_no_warning(run_python: Callabl
     assert wait_for_end(int(output.split()[0]))
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+@on_linux
 def test_a_forked_child_neither_shares_nor_holds_nor_ends_the_server(
     run_python: Callable[..., subprocess.Popen[str]],
 ) -> None:
@@ -247,7 +249,7 @@ os.kill(os.getpid(), 9)
     assert wait_for_end(pid)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+@on_linux
 def test_ctrl_c_reaches_the_parent_only(run_python: Callable[..., subprocess.Popen[str]]) -> None:
     parent = run_python(START + "sys.stdin.read()", start_new_session=True)
     assert parent.stdout is not None

@@ -46,7 +46,7 @@ class Agent:
         self,
         *,
         model: ModelArgument,
-        id: str = "agent",  # noqa: A002 - the field's word
+        id: str = "agent",
         name: str | None = None,
         instructions: Instructions | None = None,
         settings: ModelSettings | Mapping[str, Any] | None = None,

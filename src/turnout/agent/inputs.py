@@ -9,7 +9,7 @@ from turnout.errors import InvalidInputError
 from turnout.messages import Message, Part, as_parts
 
 MessagesArgument = str | Message | Part | Sequence[str | Part] | Sequence[Message | Mapping[str, Any]]
-"""A string; a list of strings and parts, which is ONE user message; or a list of `Message` objects or OpenAI-style dicts."""
+"""A string; a list of strings and parts, which is ONE user message; or a list of `Message`s or OpenAI-style dicts."""
 
 _PARTS = get_args(Part)
 _FORMS = "give a string, a list of strings and parts (one user message), or a list of messages"
@@ -19,9 +19,10 @@ def read_messages(value: object) -> list[Message]:
     """Read the `messages` argument. Raises `InvalidInputError`, which names the item that cannot be read."""
     if isinstance(value, (str, *_PARTS)):
         return [Message.user(cast("str | Part", value))]
-    items = cast("Sequence[Any]", [value] if isinstance(value, (Message, Mapping)) else value)
+    items: Any = [value] if isinstance(value, (Message, Mapping)) else value
     if not isinstance(items, (list, tuple)):
         raise InvalidInputError(f"messages= is a {type(value).__name__}: {_FORMS}")
+    items = cast("Sequence[Any]", items)
     if not items:
         raise InvalidInputError(f"messages= is empty: {_FORMS}")
     if all(isinstance(item, (str, *_PARTS)) for item in items):

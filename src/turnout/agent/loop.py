@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from turnout.agent.result import Result, Step
-from turnout.call import Answer, open_stream, send
+from turnout.call import Answer, Call, Runtime, open_stream, send
 from turnout.chunks import Chunk, Finish, Start, StepFinish, StepStart
+from turnout.messages import Message
 from turnout.responses import Timing
 
 if TYPE_CHECKING:
-    from turnout.call import Call, ModelStream, Runtime
-    from turnout.messages import Message
+    from turnout.call import ModelStream
 
 
 class Run(Struct, kw_only=True):

@@ -18,7 +18,7 @@ class DirectOptions(TypedDict, total=False):
     request_context: RequestContext | Mapping[str, Any] | None
     """Facts about the request for functions that choose the model or the instructions."""
 
-    requestContext: RequestContext | Mapping[str, Any] | None  # noqa: N815 - Mastra's spelling, at the door only
+    requestContext: RequestContext | Mapping[str, Any] | None
     """The same as `request_context`."""
 
     settings: ModelSettings | Mapping[str, Any] | None

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from turnout.messages import Message
+from turnout.responses import Attempt, FinishReason, ModelResponse, Timing, Warning
 from turnout.usage import Cost, Usage
 
 if TYPE_CHECKING:
     from turnout.call import Answer
-    from turnout.messages import Message, ToolCall
-    from turnout.responses import Attempt, FinishReason, ModelResponse, Timing, Warning  # noqa: A004
+    from turnout.messages import ToolCall
 
 
 class Step(Struct, kw_only=True):

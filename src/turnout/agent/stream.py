@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from turnout.agent.result import Result
     from turnout.chunks import Chunk
     from turnout.messages import ToolCall
-    from turnout.responses import FinishReason, Warning  # noqa: A004 - the field's word
+    from turnout.responses import FinishReason, Warning
 
 
 class AgentStream:
@@ -177,9 +177,9 @@ class ChunkIterator:
     async def __anext__(self) -> Chunk:
         if not self._batch:
             if not self._is_started:
-                self._stream._take()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - the other half of one thing
+                self._stream._take()  # pyright: ignore[reportPrivateUsage] - the other half of one thing
                 self._is_started = True
-            batch = await self._stream._next_batch()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            batch = await self._stream._next_batch()  # pyright: ignore[reportPrivateUsage]
             if not batch:
                 raise StopAsyncIteration
             batch.reverse()

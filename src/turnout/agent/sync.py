@@ -38,9 +38,9 @@ class SyncStream:
         return self._read()
 
     def _read(self) -> Iterator[Chunk]:
-        self._stream._take()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - its sync half
+        self._stream._take()  # pyright: ignore[reportPrivateUsage] - its sync half
         try:
-            while batch := self._loop.run(self._stream._next_batch()):  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            while batch := self._loop.run(self._stream._next_batch()):  # pyright: ignore[reportPrivateUsage]
                 yield from batch
         finally:
             self._stream.close()

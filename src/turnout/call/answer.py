@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from turnout import catalog
-from turnout.responses import Attempt, ModelResponse, Timing, Warning  # noqa: A004 - the field's word
+from turnout.responses import Attempt, ModelResponse, Timing, Warning
 from turnout.usage import Cost, compute_cost
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from turnout.errors import APIStatusError, APITimeoutError, NotFoundError, Turno
 from turnout.fallback import Cooldowns, summarise_failures
 from turnout.protocols import find_protocol, refused_field
 from turnout.requests import ModelRequest, ModelSettings, Timeouts, merge_deep, merge_settings
-from turnout.responses import Attempt, Warning  # noqa: A004 - the field's word
+from turnout.responses import Attempt, Warning
 from turnout.routing.learned import Lessons
+from turnout.routing.model import Candidate
 from turnout.routing.resolve import resolve_candidate, retired_message
 from turnout.transport.retry import RetryPolicy
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from turnout.errors import CallError
     from turnout.local import Endpoint
     from turnout.protocols import EncodedRequest, WireProtocol
-    from turnout.routing.model import Candidate
     from turnout.routing.route import Route
     from turnout.transport.seam import Transport
 
@@ -207,7 +207,8 @@ class _Turn:
         if field is None:
             return False
         self._lessons.drop_field(self._route, field)
-        message = f"`{field}` was refused by {self._route.base_url} for `{self._route.model}` and is left out from now on"
+        where = f"{self._route.base_url} for `{self._route.model}`"
+        message = f"`{field}` was refused by {where} and is left out from now on"
         self._dispatch.warnings.append(Warning("refused_field", message))
         return True
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET, Struct
 
 from turnout.errors import InvalidInputError
+from turnout.protocols import EncodedRequest, WireProtocol
 from turnout.requests import DEFAULT_TOTAL_S
+from turnout.routing.route import Route
 from turnout.transport.retry import parse_retry_after
-from turnout.transport.seam import HTTPRequest
+from turnout.transport.seam import HTTPRequest, HTTPResponse
 from turnout.version import USER_AGENT
 
 if TYPE_CHECKING:
     from turnout.errors import APIStatusError, TimeoutKind
-    from turnout.protocols import EncodedRequest, WireProtocol
     from turnout.requests import ModelRequest, Timeouts
-    from turnout.routing.route import Route
-    from turnout.transport.seam import HTTPResponse, Transport
+    from turnout.transport.seam import Transport
 
 REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "cf-ray")
 """Where providers put the id of a request, the most telling first."""

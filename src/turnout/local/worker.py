@@ -1,8 +1,8 @@
 """The process that serves one local model; run as a script by `turnout.local.running_server`, never imported.
 
-It reads one line of JSON from stdin (`WorkerConfig` in running_server.py), writes one line to stdout once the model answers
-(``{"url": "http://127.0.0.1:40123"}``), and ends as soon as stdin does: the parent holds the other end, and the system
-closes it however the parent dies. Only the standard library and xllamacpp are imported.
+It reads one line of JSON from stdin (`WorkerConfig` in running_server.py), writes one line to stdout once the model
+answers (``{"url": "http://127.0.0.1:40123"}``), and ends as soon as stdin does: the parent holds the other end, and
+the system closes it however the parent dies. Only the standard library and xllamacpp are imported.
 """
 
 from __future__ import annotations

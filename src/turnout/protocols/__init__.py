@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 from turnout.errors import ConfigurationError
+from turnout.responses import Warning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from turnout.chunks import Chunk
     from turnout.errors import APIStatusError
     from turnout.requests import ModelRequest
-    from turnout.responses import ModelResponse, Warning  # noqa: A004 - the field's word
+    from turnout.responses import ModelResponse
     from turnout.routing.route import Route
 
 PROTOCOLS = ("openai_chat",)

@@ -124,7 +124,7 @@ def _read_config(given: dict[str, Any]) -> ModelConfig:
 
 
 def _convert(given: dict[str, Any], kind: type[Any], **ready: Any) -> Any:
-    """Convert a mapping to a struct; `ready` replaces fields that are structs already. No value is shown in an error."""
+    """Convert a mapping to a struct; `ready` replaces fields that are structs already. Errors show no value."""
     try:
         struct = msgspec.convert(given, kind)
     except msgspec.ValidationError as error:

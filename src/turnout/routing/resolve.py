@@ -13,7 +13,7 @@ from turnout import catalog
 from turnout.catalog.types import Model, Provider
 from turnout.context import RequestContext
 from turnout.errors import InvalidModelError, MissingKeyError, UnknownProviderError
-from turnout.responses import Warning  # noqa: A004 - the field's word
+from turnout.responses import Warning
 from turnout.routing.environment import read_variable
 from turnout.routing.hosts import ENDPOINTS, base_url_variable, fill_template, owns_url, read_base_url
 from turnout.routing.model import Candidate, ModelConfig, read_model
@@ -186,9 +186,7 @@ def _may_use(provider: Provider, config: ModelConfig, base_url: str) -> bool:
 def _authorise(route: Route, place: Place, given_key: str | None) -> None:
     """Put the key into the route's headers. Raises `MissingKeyError` where one is needed and none is there."""
     provider, headers = place.provider, route.headers
-    route.secrets = tuple(
-        [secret for name, value in headers.items() if _SECRET_HEADER.search(name) for secret in (value, value.split(" ")[-1])]
-    )
+    route.secrets = tuple(value.split(" ")[-1] for name, value in headers.items() if _SECRET_HEADER.search(name))
     if "authorization" in headers and given_key is None:
         route.steps.append("key: the Authorization header that was given")
         return

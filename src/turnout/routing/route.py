@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec import Struct, field
 
 from turnout.catalog.quirks import Quirks
-from turnout.responses import Warning  # noqa: A004 - the field's word
-
-if TYPE_CHECKING:
-    from turnout.catalog.types import Model
+from turnout.catalog.types import Model
+from turnout.responses import Warning
 
 
 class SecretHeaders(dict[str, str]):

@@ -15,7 +15,7 @@ from turnout.transport.connection import Connection
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from turnout.transport.connection import Limits
+    from turnout.transport.exchange import Limits
     from turnout.transport.pool import Pool
     from turnout.transport.proxy import Proxy
     from turnout.transport.target import Target

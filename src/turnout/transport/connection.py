@@ -10,102 +10,30 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from httptools import HttpParserError, HttpResponseParser
-from msgspec import Struct
 
-from turnout.errors import APIConnectionError, APITimeoutError, ResponseError, StreamClosedError
+from turnout.errors import StreamClosedError
+from turnout.transport.exchange import (
+    HEAD,
+    describe_cut,
+    describe_endless,
+    describe_garbage,
+    describe_oversize,
+    describe_timeout,
+)
 from turnout.transport.head import build_headers
 from turnout.transport.tls import TLSLayer
 
 if TYPE_CHECKING:
     from turnout.errors import TimeoutKind
+    from turnout.transport.exchange import Exchange, Limits
     from turnout.transport.pool import Pool
-    from turnout.transport.seam import Headers
 
-HEAD: Final = 0
-PIECE: Final = 1
-WHOLE: Final = 2
-
+_get = dict[str, str].get  # names are in lower case here, so that the look-up of `Headers` need not lower them
 _WRITE_BYTES = 65_536
 _TUNNEL_HEAD_BYTES = 65_536
-
-
-class Limits(Struct, frozen=True, kw_only=True):
-    """The bounds of one exchange, in bytes: a whole body, a head (1xx and trailers too), and what waits undelivered."""
-
-    body_bytes: int = 512 * 1024 * 1024
-    head_bytes: int = 256 * 1024
-    waiting_bytes: int = 256 * 1024
-
-
-class StaleConnectionError(APIConnectionError):
-    """A kept connection was closed before one byte of the answer came: the request is sent again on a fresh one."""
-
-
-class Exchange:
-    """One request and its answer, as far as it has come. The connection writes to it, the response reads from it."""
-
-    __slots__ = (
-        *("body_limit", "connection", "error", "headers", "is_complete", "is_head_only", "is_paused"),
-        *("is_until_close", "pieces", "size", "status", "url", "waiter", "wants"),
-    )
-
-    def __init__(self, url: str, *, is_head_only: bool) -> None:
-        self.url = url
-        self.is_head_only = is_head_only
-        self.connection: Connection | None = None  # until the answer is complete or has failed
-        self.status = 0  # until the head is there
-        self.headers: Headers
-        self.pieces: list[bytes] = []
-        self.size = 0  # of `pieces`
-        self.body_limit: int | None = None  # set while the whole body is collected
-        self.waiter: asyncio.Future[None] | None = None
-        self.wants = HEAD
-        self.error: Exception | None = None
-        self.is_complete = False
-        self.is_until_close = False
-        self.is_paused = False
-
-    def wake(self) -> None:
-        """Let whoever waits look again."""
-        waiter = self.waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
-
-    def take(self) -> bytes:
-        """Return everything that waits undelivered, and let the server send on."""
-        pieces = self.pieces
-        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
-        self.size = 0
-        if self.is_paused:
-            self.resume()
-        return data
-
-    def resume(self) -> None:
-        """Read from the socket again after a pause."""
-        self.is_paused = False
-        if self.connection is not None:
-            self.connection.resume_reading()
-
-    async def wait(self, wants: int, limit_s: float | None, kind: TimeoutKind) -> None:
-        """Wait for the head, the next piece or the end. Leaving early, by cancellation say, closes the connection."""
-        connection = self.connection
-        if connection is None:
-            return
-        if self.waiter is not None:
-            raise RuntimeError("two tasks read one response: give each its own request")
-        self.wants = wants
-        self.waiter = connection.start_clock(limit_s, kind)
-        try:
-            await self.waiter
-        except BaseException:
-            connection.abort()
-            raise
-        finally:
-            self.waiter = None
 
 
 class Connection(asyncio.Protocol):
@@ -136,7 +64,7 @@ class Connection(asyncio.Protocol):
         self._tunnel: bytearray | None = None
         self._raw_headers: list[tuple[bytes, bytes]] = []
         self._head_bytes = 0  # since the last piece of body: what a server may send without giving any
-        self._body_rest = memoryview(b"")
+        self._body_rest: memoryview[int] = memoryview(b"")
         self._can_stay = False
         self._fault: Exception | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -227,13 +155,7 @@ class Connection(asyncio.Protocol):
         if deadline > self._timer_at:
             self._set_timer(deadline)
             return
-        self._fail(self._describe_timeout(exchange))
-
-    def _describe_timeout(self, exchange: Exchange) -> APITimeoutError:
-        missing = {HEAD: "no answer", PIECE: "nothing more", WHOLE: "no whole answer"}[exchange.wants]
-        cure = f"raise `{self._kind}_s` in `timeouts=`, or check the server"
-        message = f"{missing} from {self.shown} within {self._clock_s:g} s: {cure}"
-        return APITimeoutError(message, kind=self._kind, limit_s=self._clock_s, url=exchange.url)
+        self._fail(describe_timeout(exchange.wants, self.shown, self._kind, self._clock_s, exchange.url))
 
     def _write(self, data: bytes | memoryview) -> None:
         if self._tls is None:
@@ -293,13 +215,13 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except HttpParserError as error:
             if not exchange.is_complete:
-                self._fail(self._describe_garbage(exchange, error))
+                self._fail(describe_garbage(self.shown, error, exchange.url))
                 return
             self.is_spoiled = True  # the answer was whole; what follows it is not HTTP
         if exchange.is_complete:
             self._finish(exchange)
         elif self._head_bytes > self._limits.head_bytes:
-            self._fail(self._describe_endless(exchange))
+            self._fail(describe_endless(self.shown, self._limits.head_bytes, exchange.url))
         else:
             self._deliver(exchange)
 
@@ -360,9 +282,9 @@ class Connection(asyncio.Protocol):
         exchange.status = status
         exchange.headers = headers = build_headers(raw)
         self._can_stay = self._parser.should_keep_alive()
-        coding = headers.get("transfer-encoding")
+        coding = _get(headers, "transfer-encoding")
         if coding is None:
-            exchange.is_until_close = "content-length" not in headers
+            exchange.is_until_close = _get(headers, "content-length") is None
         elif coding.lower() != "chunked":
             raise ValueError(f"it uses the transfer coding {coding[:40]!r}")
         if exchange.is_head_only:
@@ -426,7 +348,8 @@ class Connection(asyncio.Protocol):
             self._finish(exchange)
             return
         else:
-            error = self._describe_cut(exchange, cause)
+            has_begun = self._head_bytes > 0
+            error = describe_cut(exchange, self.shown, cause, has_begun=has_begun, is_reused=self.is_reused)
         self._fail(error)
 
     def _fail(self, error: Exception | None) -> None:
@@ -454,38 +377,6 @@ class Connection(asyncio.Protocol):
         opening = self._opening
         if opening is not None and not opening.done():
             opening.set_exception(error or ConnectionAbortedError("the connection was closed"))
-
-    def _describe_cut(self, exchange: Exchange, cause: Exception | None) -> APIConnectionError:
-        how = "was lost" if cause is not None else "was closed by the server"
-        kind = APIConnectionError
-        if exchange.status:
-            what = "before the end of the body: try again"
-        elif self._head_bytes:
-            what = "within the head of the answer: try again"
-        else:
-            what = "before an answer came: check that the URL is an HTTP API, or try again"
-            kind = StaleConnectionError if self.is_reused else APIConnectionError
-        error = kind(f"the connection to {self.shown} {how} {what}", url=exchange.url)
-        error.__cause__ = cause
-        return error
-
-    def _describe_garbage(self, exchange: Exchange, cause: Exception) -> APIConnectionError:
-        reason = cause.__context__ or cause  # the context is what one of our callbacks has raised
-        message = f"the answer of {self.shown} is not readable as HTTP/1.1 ({reason}): check the URL and the proxy"
-        error = APIConnectionError(message, url=exchange.url)
-        error.__cause__ = cause
-        return error
-
-    def _describe_endless(self, exchange: Exchange) -> APIConnectionError:
-        message = f"{self.shown} sent more than {self._limits.head_bytes} bytes of headers: check the server, or raise "
-        return APIConnectionError(message + "`max_head_bytes` of the transport", url=exchange.url)
-
-
-def describe_oversize(limit: int, url: str) -> ResponseError:
-    """Return the error for a whole body of more than `limit` bytes."""
-    return ResponseError(
-        f"the body is longer than {limit} bytes: stream it, or raise `max_body_bytes` of the transport", url=url
-    )
 
 
 def shut_down(transport: asyncio.Transport) -> None:

@@ -18,10 +18,12 @@ _RAW = -15
 class _Stream(Protocol):
     """What `zlib.decompressobj` returns; the type itself has no public name."""
 
-    eof: bool
-    unused_data: bytes
-    unconsumed_tail: bytes
-
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    @property
+    def unconsumed_tail(self) -> bytes: ...
     def decompress(self, data: bytes, max_length: int = 0, /) -> bytes: ...
 
 
@@ -33,7 +35,7 @@ class Decoder:
     def __init__(self, pick_bits: Callable[[bytes], int]) -> None:
         self._pick_bits = pick_bits
         self._stream: _Stream | None = None
-        self._rest = b""  # received and not decoded yet
+        self._rest: bytes = b""  # received and not decoded yet
         self._is_full = False  # the last output stopped at its limit: zlib may hold more
 
     @property

@@ -10,7 +10,7 @@ from turnout.errors import InvalidInputError
 from turnout.transport.seam import Headers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from turnout.transport.target import Target
 
@@ -85,22 +85,15 @@ def _name_unencodable(headers: Mapping[str, str]) -> InvalidInputError:
     return InvalidInputError("the URL holds a character that HTTP cannot carry: percent-encode it")
 
 
-def build_headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
+def build_headers(raw: list[tuple[bytes, bytes]]) -> Headers:
     """Return the headers of an answer, names in lower case, the values of a repeated one joined with ``", "``."""
-    plain: dict[str, str] = {}
-    repeated: dict[str, list[str]] = {}
-    for name_bytes, value_bytes in raw:
-        name = _decode_name(name_bytes)
-        value = value_bytes.decode("latin-1")
-        if name in plain:
-            repeated.setdefault(name, [plain[name]]).append(value)
-        else:
-            plain[name] = value
-    for name, values in repeated.items():  # joined once at the end: thousands of repeats stay linear
-        plain[name] = ", ".join(values)
-    headers = Headers()
-    super(Headers, headers).update(plain)  # past the lower-casing of `Headers`, which is done
-    return headers
+    plain = {_decode_name(name): value.decode("latin-1") for name, value in raw}
+    if len(plain) < len(raw):
+        values: dict[str, list[str]] = {}
+        for name, value in raw:
+            values.setdefault(_decode_name(name), []).append(value.decode("latin-1"))
+        plain = {name: ", ".join(several) for name, several in values.items()}
+    return Headers.from_lower(plain)
 
 
 @lru_cache(maxsize=512)

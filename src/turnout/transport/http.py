@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from turnout.errors import InvalidInputError
 from turnout.transport.connect import open_connection
-from turnout.transport.connection import HEAD, Connection, Exchange, Limits, StaleConnectionError
+from turnout.transport.exchange import HEAD, Exchange, Limits, StaleConnectionError
 from turnout.transport.head import render_head
 from turnout.transport.pool import Pool
 from turnout.transport.proxy import ProxyTable
@@ -24,6 +24,7 @@ from turnout.transport.target import split_url
 if TYPE_CHECKING:
     import ssl
 
+    from turnout.transport.connection import Connection
     from turnout.transport.proxy import Proxy
     from turnout.transport.seam import HTTPRequest
     from turnout.transport.target import Target

@@ -57,7 +57,7 @@ class ProxyTable:
 
     def __init__(self) -> None:
         self._seen: tuple[object, ...] = ()
-        self._found: dict[tuple[bool, str, int], Proxy | None] = {}
+        self._found: dict[str, Proxy | None] = {}
 
     def find(self, target: Target) -> Proxy | None:
         """Return the proxy through which `target` is reached now; `None` for a direct connection.
@@ -69,11 +69,10 @@ class ProxyTable:
             self._found = {}
             self._seen = seen
         found = self._found  # one look: another thread may replace it
-        key = (target.is_tls, target.host, target.port)
         try:
-            return found[key]
+            return found[target.origin]
         except KeyError:
-            found[key] = proxy = find_proxy(target)
+            found[target.origin] = proxy = find_proxy(target)
             return proxy
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from turnout.errors import ResponseError
-from turnout.transport.connection import PIECE, WHOLE, describe_oversize
+from turnout.transport.exchange import PIECE, WHOLE, describe_oversize
 
 if TYPE_CHECKING:
     from turnout.errors import TimeoutKind
-    from turnout.transport.connection import Exchange, Limits
     from turnout.transport.decoding import Decoder
+    from turnout.transport.exchange import Exchange, Limits
     from turnout.transport.seam import Headers
 
 

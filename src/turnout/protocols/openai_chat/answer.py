@@ -90,7 +90,9 @@ class Answer:
     def warnings(self) -> list[Warning]:
         """What could not be put into the message."""
         return [
-            Warning("unread_content", f"the answer holds a part of type {name!r} that turnout cannot read: see the raw body")
+            Warning(
+                "unread_content", f"the answer holds a part of type {name!r} that turnout cannot read: see the raw body"
+            )
             for name in sorted(self._unread)
         ]
 

@@ -100,7 +100,7 @@ class CallTracker:
         has_id = bool(call.id) and not call.is_id_made_up
         return None if has_id and (name or not text) else call
 
-    def _latest(self, is_it: Callable[[PendingCall], bool] = lambda call: True) -> PendingCall | None:  # noqa: ARG005
+    def _latest(self, is_it: Callable[[PendingCall], bool] = lambda call: True) -> PendingCall | None:
         return next((call for call in reversed(self.calls) if is_it(call)), None)
 
 

@@ -54,7 +54,8 @@ def _read_leniently(body: bytes) -> Body:
         value = read_json(body)
     except UnreadableJSONError as error:
         if error.is_cut:
-            raise _response_error("a body that breaks off", body, "try again", is_retryable=bool(body.strip())) from None
+            what = "a body that breaks off" if body.strip() else "an empty body"
+            raise _response_error(what, body, "try again", is_retryable=True) from None
         _raise_foreign(body)
     return convert_leniently(value) if is_object(value) else Body()
 

@@ -42,6 +42,7 @@ _CODES: dict[str, type[APIStatusError]] = {
     "invalid_prompt": ContentFilterError,  # OpenAI's reasoning models
     "data_inspection_failed": ContentFilterError,  # Alibaba
     "datainspectionfailed": ContentFilterError,
+    "flagged_input": ContentFilterError,  # OpenRouter's moderation (a 403)
     "invalid_api_key": AuthenticationError,
     "incorrect_api_key": AuthenticationError,
     "wrong_api_key": AuthenticationError,  # Cerebras
@@ -72,7 +73,9 @@ _CODES_IN_200: dict[str, type[APIStatusError]] = {
 _WORDS: tuple[tuple[re.Pattern[str], type[APIStatusError]], ...] = (
     (
         # vLLM, DeepSeek, Mistral, Together; Anthropic; Google; xAI
-        re.compile(r"maximum context length|context window|prompt is too long|input token count|maximum prompt length", re.I),
+        re.compile(
+            r"maximum context length|context window|prompt is too long|input token count|maximum prompt length", re.I
+        ),
         ContextLengthError,
     ),
     (re.compile(r"content exists risk|content management policy", re.I), ContentFilterError),  # DeepSeek; Azure
@@ -115,7 +118,9 @@ def refused_field(error: APIStatusError, candidates: frozenset[str]) -> str | No
     The field is named in `param`, or as a whole word in the message. A limit on tokens that is merely too high is not
     refused as a field.
     """
-    if error.status not in (400, 422) or isinstance(error, (ContextLengthError, ContentFilterError, AuthenticationError)):
+    if error.status not in (400, 422) or isinstance(
+        error, (ContextLengthError, ContentFilterError, AuthenticationError)
+    ):
         return None
     named = re.split(r"[.\[]", error.param or "", maxsplit=1)[0]
     said = error.message
@@ -125,7 +130,9 @@ def refused_field(error: APIStatusError, candidates: frozenset[str]) -> str | No
     return found
 
 
-_TOO_HIGH = re.compile(r"less than|at most|greater than|maximum|exceed|too large|too high|range|[<>]=?\s*\d|integer", re.I)
+_TOO_HIGH = re.compile(
+    r"less than|at most|greater than|maximum|exceed|too large|too high|range|[<>]=?\s*\d|integer", re.I
+)
 _UNSUPPORTED = re.compile(r"unsupported|not supported|unrecogni[sz]ed|unknown|not permitted|extra|unexpected", re.I)
 
 
@@ -158,6 +165,8 @@ def _read_words(report: ErrorReport) -> frozenset[str]:
     metadata = holder.get("metadata")
     holders = [holder, *objects([inner, metadata]), *objects(holder.get("details"))]
     named = [each.get(name) for each in holders for name in ("code", "type", "status", "reason", "error_type")]
+    if is_object(metadata) and "flagged_input" in metadata:
+        named.append("flagged_input")
     return frozenset([word.lower() for word in [report.code, *named] if isinstance(word, str)])
 
 
@@ -183,8 +192,6 @@ def _classify(status: int, words: frozenset[str], message: str) -> type[APIStatu
                 return kind
     if status == 403 and re.search(r"authentication failed", message, re.I):
         return AuthenticationError  # OVHcloud
-    if status == 403 and "flagged_input" in words:
-        return ContentFilterError
     return RateLimitError if status == 402 else status_error_class(status or 500)
 
 
@@ -196,5 +203,3 @@ def _cure(kind: type[APIStatusError], report: ErrorReport, *, is_quota: bool) ->
         return known
     where = f"`{report.param}`" if report.param else "the messages, settings and provider_options of the call"
     return f"check {where}; `turnout explain` shows what the model takes"
-
-

@@ -76,7 +76,7 @@ class StreamDecoder:
         if not (self.is_complete or self._raw_finish_reason):
             where = "in the middle of an event" if self._cut is not None else "before the answer was finished"
             raise TruncatedStreamError(
-                f"the stream ended {where}, with neither a finish reason nor [DONE]: try again, or name a fallback model",
+                f"the stream ended {where}, with neither a finish reason nor [DONE]: try again, or name a fallback",
                 text=self.text,
             )
         chunks = self._close()

@@ -25,7 +25,7 @@ class Call(Struct):
 
 
 class Delta(Struct):
-    """What a choice says: a whole `message`, or the `delta` of one event. Fields that turnout does not read are left out.
+    """What a choice says: a whole `message`, or the `delta` of one event. Fields that nobody here reads are left out.
 
     The fields typed `Any` are looked at where they are used, because providers disagree about them.
     """

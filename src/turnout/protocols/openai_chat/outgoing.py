@@ -1,0 +1,137 @@
+"""Messages as the wire has them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from turnout.errors import InvalidInputError
+from turnout.messages import Media, Message, Reasoning, ServerTool, Text, ToolCall, ToolResult
+from turnout.protocols.openai_chat.json_values import check_value
+from turnout.protocols.openai_chat.media_parts import write_media
+from turnout.requests import merge_deep
+from turnout.responses import Warning  # noqa: A004 - the field's word
+
+if TYPE_CHECKING:
+    from turnout.messages import Part
+    from turnout.routing.route import Route
+
+_Wire = dict[str, Any]
+
+
+def write_messages(messages: list[Message], route: Route, warnings: list[Warning]) -> list[_Wire]:
+    """Return `messages` as the wire has them; what had to be left out is told in `warnings`.
+
+    Raises `InvalidInputError` for a part that this wire cannot carry.
+    """
+    if not messages:
+        raise InvalidInputError("messages is empty: give at least one message, such as a string")
+    if route.quirks.single_system_message:
+        messages = merge_system_messages(messages, route.provider)
+    wire: list[_Wire] = []
+    for index, message in enumerate(messages):
+        where = f"messages[{index}]"
+        options = message.provider_options.get(route.provider)
+        written = _write(message, where, route, warnings)
+        if options:
+            check_value(options, f"{where}.provider_options[{route.provider!r}]")
+            written = [merge_deep(each, options) for each in written]
+        wire += written
+    return wire
+
+
+def merge_system_messages(messages: list[Message], provider: str) -> list[Message]:
+    """Return `messages` with all that instruct the model made one, at the start, an empty line between their texts."""
+    system = [message for message in messages if message.role == "system"]
+    rest = [message for message in messages if message.role != "system"]
+    if not system or (len(system) == 1 and messages[0].role == "system"):
+        return messages
+    options: _Wire = {}
+    for message in system:
+        options = merge_deep(options, message.provider_options.get(provider, {}))
+    texts = [_system_text(message, "messages") for message in system]
+    return [Message("system", [Text("\n\n".join(texts))], provider_options={provider: options}), *rest]
+
+
+def _write(message: Message, where: str, route: Route, warnings: list[Warning]) -> list[_Wire]:
+    results = [part for part in message.content if isinstance(part, ToolResult)]
+    others: list[Part] = [part for part in message.content if not isinstance(part, ToolResult)]
+    if results and message.role not in ("tool", "user"):
+        raise InvalidInputError(f"{where}: a ToolResult in a message of the {message.role}: use `Message.tool(…)`")
+    written = [{"role": "tool", "tool_call_id": part.call_id, "content": part.content} for part in results]
+    if message.role == "tool":
+        if others or not results:
+            raise InvalidInputError(
+                f"{where}: a tool message holds ToolResult parts and no others: use `Message.tool(…)`"
+            )
+        return written
+    if results and not others:
+        return written
+    named = {"name": message.name} if message.name else {}
+    if message.role == "assistant":
+        return [{"role": "assistant", **named, **_write_assistant(others, where, route, warnings)}]
+    if message.role == "system":
+        return [{"role": "system", **named, "content": _system_content(message, where)}]
+    return [*written, {"role": "user", **named, "content": _write_parts(others, where)}]
+
+
+def _system_text(message: Message, where: str) -> str:
+    if any(not isinstance(part, Text) for part in message.content):
+        raise InvalidInputError(f"{where}: a system message holds text only: put other parts into a user message")
+    return message.text
+
+
+def _system_content(message: Message, where: str) -> str | list[_Wire]:
+    _system_text(message, where)
+    return _write_parts(message.content, where)
+
+
+def _write_parts(parts: list[Part], where: str) -> str | list[_Wire]:
+    if not parts:
+        return ""
+    if len(parts) == 1 and isinstance(parts[0], Text):
+        return parts[0].text
+    return [_write_part(part, f"{where}.content[{index}]") for index, part in enumerate(parts)]
+
+
+def _write_part(part: Part, where: str) -> _Wire:
+    if isinstance(part, Text):
+        return {"type": "text", "text": part.text}
+    if isinstance(part, Media):
+        return write_media(part, where)
+    raise InvalidInputError(
+        f"{where}: a {type(part).__name__} cannot be part of this message: put it into `Message.assistant(…)`"
+    )
+
+
+def _write_assistant(parts: list[Part], where: str, route: Route, warnings: list[Warning]) -> _Wire:
+    texts = [part.text for part in parts if isinstance(part, Text)]
+    calls = [_write_call(part, where) for part in parts if isinstance(part, ToolCall)]
+    details = [
+        detail
+        for part in parts
+        if isinstance(part, Reasoning) and part.details is not None and part.provider == route.provider
+        for detail in part.details
+    ]
+    wire: _Wire = {"content": "".join(texts) if texts or not calls else None}
+    if calls:
+        wire["tool_calls"] = calls
+    if details:
+        check_value(details, f"{where}.reasoning_details")
+        wire["reasoning_details"] = details
+    left_out = {type(part).__name__ for part in parts if isinstance(part, (ServerTool, Media))}
+    warnings += [
+        Warning("dropped_part", f"{where}: the {name} of the assistant was left out: openai_chat cannot send it back")
+        for name in sorted(left_out)
+    ]
+    return wire
+
+
+def _write_call(call: ToolCall, where: str) -> _Wire:
+    if call.invalid_arguments is None:
+        check_value(call.arguments, f"{where}: arguments of `{call.name}`")
+        arguments = msgspec.json.encode(call.arguments).decode()
+    else:
+        arguments = call.invalid_arguments
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}

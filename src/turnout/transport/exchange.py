@@ -1,0 +1,143 @@
+"""One request and its answer in the making, and the errors that an answer can end in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from turnout.errors import APIConnectionError, APITimeoutError, ResponseError
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from turnout.errors import TimeoutKind
+    from turnout.transport.connection import Connection
+    from turnout.transport.seam import Headers
+
+HEAD: Final = 0
+PIECE: Final = 1
+WHOLE: Final = 2
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """The bounds of one exchange, in bytes: a whole body, a head (1xx and trailers too), and what waits undelivered."""
+
+    body_bytes: int = 512 * 1024 * 1024
+    head_bytes: int = 256 * 1024
+    waiting_bytes: int = 256 * 1024
+
+
+class StaleConnectionError(APIConnectionError):
+    """A kept connection was closed before one byte of the answer came: the request is sent again on a fresh one."""
+
+
+class Exchange:
+    """One request and its answer, as far as it has come. The connection writes to it, the response reads from it."""
+
+    __slots__ = (
+        *("body_limit", "connection", "error", "headers", "is_complete", "is_head_only", "is_paused"),
+        *("is_until_close", "pieces", "size", "status", "url", "waiter", "wants"),
+    )
+
+    def __init__(self, url: str, *, is_head_only: bool) -> None:
+        self.url = url
+        self.is_head_only = is_head_only
+        self.connection: Connection | None = None  # until the answer is complete or has failed
+        self.status = 0  # until the head is there
+        self.headers: Headers
+        self.pieces: list[bytes] = []
+        self.size = 0  # of `pieces`
+        self.body_limit: int | None = None  # set while the whole body is collected
+        self.waiter: asyncio.Future[None] | None = None
+        self.wants = HEAD
+        self.error: Exception | None = None
+        self.is_complete = False
+        self.is_until_close = False
+        self.is_paused = False
+
+    def wake(self) -> None:
+        """Let whoever waits look again."""
+        waiter = self.waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def take(self) -> bytes:
+        """Return everything that waits undelivered, and let the server send on."""
+        pieces = self.pieces
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        self.size = 0
+        if self.is_paused:
+            self.resume()
+        return data
+
+    def resume(self) -> None:
+        """Read from the socket again after a pause."""
+        self.is_paused = False
+        if self.connection is not None:
+            self.connection.resume_reading()
+
+    async def wait(self, wants: int, limit_s: float | None, kind: TimeoutKind) -> None:
+        """Wait for the head, the next piece or the end. Leaving early, by cancellation say, closes the connection."""
+        connection = self.connection
+        if connection is None:
+            return
+        if self.waiter is not None:
+            raise RuntimeError("two tasks read one response: give each its own request")
+        self.wants = wants
+        self.waiter = connection.start_clock(limit_s, kind)
+        try:
+            await self.waiter
+        except BaseException:
+            connection.abort()
+            raise
+        finally:
+            self.waiter = None
+
+
+def describe_timeout(wants: int, server: str, kind: TimeoutKind, limit_s: float, url: str) -> APITimeoutError:
+    """Return the error for a wait of `kind` that took longer than `limit_s` seconds."""
+    missing = {HEAD: "no answer", PIECE: "nothing more", WHOLE: "no whole answer"}[wants]
+    message = f"{missing} from {server} within {limit_s:g} s: raise `{kind}_s` in `timeouts=`, or check the server"
+    return APITimeoutError(message, kind=kind, limit_s=limit_s, url=url)
+
+
+def describe_cut(
+    exchange: Exchange, server: str, cause: Exception | None, *, has_begun: bool, is_reused: bool
+) -> APIConnectionError:
+    """Return the error for a connection that ended before the answer did; `has_begun` when any byte of it came."""
+    how = "was lost" if cause is not None else "was closed by the server"
+    kind = APIConnectionError
+    if exchange.status:
+        what = "before the end of the body: try again"
+    elif has_begun:
+        what = "within the head of the answer: try again"
+    else:
+        what = "before an answer came: check that the URL is an HTTP API, or try again"
+        kind = StaleConnectionError if is_reused else APIConnectionError
+    error = kind(f"the connection to {server} {how} {what}", url=exchange.url)
+    error.__cause__ = cause
+    return error
+
+
+def describe_garbage(server: str, cause: Exception, url: str) -> APIConnectionError:
+    """Return the error for an answer that the parser refuses."""
+    reason = cause.__context__ or cause  # the context is what one of our callbacks has raised
+    message = f"the answer of {server} is not readable as HTTP/1.1 ({reason}): check the URL and the proxy"
+    error = APIConnectionError(message, url=url)
+    error.__cause__ = cause
+    return error
+
+
+def describe_endless(server: str, limit: int, url: str) -> APIConnectionError:
+    """Return the error for more than `limit` bytes of headers."""
+    cure = "check the server, or raise `max_head_bytes` of the transport"
+    return APIConnectionError(f"{server} sent more than {limit} bytes of headers: {cure}", url=url)
+
+
+def describe_oversize(limit: int, url: str) -> ResponseError:
+    """Return the error for a whole body of more than `limit` bytes."""
+    return ResponseError(
+        f"the body is longer than {limit} bytes: stream it, or raise `max_body_bytes` of the transport", url=url
+    )

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from turnout import catalog
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty home with the working directory `work` in it, and a catalog that has read nothing yet."""
+    home = tmp_path / "home"
+    work = home / "work"
+    work.mkdir(parents=True)
+    for variable in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(variable, str(home / variable.lower()))
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(work)
+    catalog.current.cache_clear()
+    yield home
+    catalog.current.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = socket.socket.connect
+
+    def loopback_only(self: socket.socket, address: tuple[str, int]) -> None:
+        if address[0] != "127.0.0.1":
+            refuse(address)
+        connect(self, address)
+
+    def refuse(address: object) -> NoReturn:
+        raise AssertionError(f"the catalog reached for {address}")
+
+    monkeypatch.setattr(socket.socket, "connect", loopback_only)
+
+
+@pytest.fixture(scope="session")
+def snapshot() -> bytes:
+    """The api.json that the packaged catalog was built from."""
+    file = SHARED / "models_dev_2026-09-30.json.gz"
+    if not file.exists():
+        pytest.skip(f"{file} is not here: only the project's own test references hold it")
+    return gzip.decompress(file.read_bytes())
+
+
+@pytest.fixture(scope="session")
+def founding_models() -> list[dict[str, Any]]:
+    """The 13 models of the founding page with their flags; prices are Decimals."""
+    file = SHARED / "ovhcloud_2026-01-21.json"
+    if not file.exists():
+        pytest.skip(f"{file} is not here: only the project's own test references hold it")
+    return json.loads(file.read_text(encoding="utf-8"), parse_float=Decimal)["models"]

@@ -1,0 +1,38 @@
+"""Fixtures for all tests: a clean environment, and a scripted provider."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from provider import Provider
+from turnout.agent.runtime import default_runtime
+
+KEY = "sk-planted-secret-key"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hide the machine's own keys, settings and caches, and start in an empty folder."""
+    for name in list(os.environ):
+        if name.endswith(("_API_KEY", "_BASE_URL", "_TOKEN")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    for kind in ("CONFIG", "DATA", "STATE"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path / kind.lower()))
+    monkeypatch.delenv("TURNOUT_MODEL", raising=False)
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
+    """A scripted provider that stands in for OVHcloud, with a key in the environment."""
+    default_runtime.cache_clear()
+    with Provider() as server:
+        monkeypatch.setenv("OVHCLOUD_BASE_URL", server.url)
+        monkeypatch.setenv("OVHCLOUD_API_KEY", KEY)
+        yield server

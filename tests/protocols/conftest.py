@@ -1,0 +1,1 @@
+"""Tests of the wire formats; being here puts this folder on the path, for `traffic`."""
