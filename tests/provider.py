@@ -65,10 +65,7 @@ class Exchange:
     async def wait_for_close(self, limit_s: float = 5.0) -> float:
         """Return how long it took the client to close the connection."""
         started = time.monotonic()
-        try:
-            while await asyncio.wait_for(self.reader.read(4096), limit_s):
-                pass
-        except ConnectionError:
+        while await asyncio.wait_for(self.reader.read(4096), limit_s):
             pass
         self.provider.closes.append(time.monotonic())
         return time.monotonic() - started
@@ -227,7 +224,9 @@ class Provider:
                 self.requests.append(request)
                 play = self._script.pop(0) if len(self._script) > 1 else self._script[0]
                 await play(Exchange(request, reader, writer, self))
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        except ConnectionError:  # the client left while an answer was being sent
+            self.closes.append(time.monotonic())
+        except (asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             self._tasks.discard(task)

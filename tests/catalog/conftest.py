@@ -3,14 +3,16 @@ from __future__ import annotations
 import gzip
 import json
 import socket
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 from turnout import catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -69,7 +70,10 @@ def test_importing_the_catalog_reads_no_file():
         "print([name for name in ('urllib.request', 'tomllib', 'ssl', 'asyncio', 'difflib', 'turnout.catalog.build') "
         "if name in sys.modules])\n"
     )
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    sources = Path(catalog.__file__).parents[2]
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env={"PYTHONPATH": str(sources)}
+    )
     assert run.stdout.split() == ["[]", "[]"]
 
 

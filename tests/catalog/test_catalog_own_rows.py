@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from turnout import catalog
 from turnout.catalog import Model, Provider
 from turnout.errors import CatalogError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ACME = """
 [providers.Acme]
@@ -58,8 +61,16 @@ def test_a_private_endpoint_has_capabilities_and_prices(home: Path):
     assert (str(model.input_price), str(model.output_price)) == ("0.20", "0.6")
     assert model in catalog.models()
     assert len(catalog.providers()) == 227
-    assert catalog.suggest("acm") == ["acme"]
+    assert catalog.suggest("acm")[0] == "acme"
     assert catalog.source().own_files == (file,)
+
+
+def test_another_variable_for_the_key_is_added_to_the_others(home: Path):
+    write(home / "work" / "turnout.toml", '[providers.databricks]\napi_key_env = ["MY_TOKEN"]\n')
+    provider = catalog.find_provider("databricks")
+    assert provider is not None
+    assert provider.api_key_env == ("MY_TOKEN",)
+    assert provider.env == ("DATABRICKS_HOST", "DATABRICKS_TOKEN", "MY_TOKEN")
 
 
 def test_a_known_row_keeps_what_is_not_named(home: Path):

@@ -168,7 +168,7 @@ def test_what_is_no_api_json_is_refused(home: Path, tmp_path: Path, text: str):
 
 
 def test_a_missing_file_and_a_broken_archive_are_named(tmp_path: Path):
-    with pytest.raises(CatalogError, match="missing.json cannot be read"):
+    with pytest.raises(CatalogError, match=r"missing\.json cannot be read"):
         catalog.refresh(tmp_path / "missing.json")
     cut = tmp_path / "cut.json.gz"
     cut.write_bytes(gzip.compress(b"{}" * 999)[:-12])
@@ -210,7 +210,7 @@ def test_a_failed_write_leaves_nothing_half_written(
 
 def test_a_cache_that_cannot_be_made_is_named(home: Path, source: Callable[[Change], Path]):
     (home / "xdg_cache_home").write_text("a file where the folder should be")
-    with pytest.raises(CatalogError, match="cannot be written.*set XDG_CACHE_HOME"):
+    with pytest.raises(CatalogError, match=r"cannot be written.*set XDG_CACHE_HOME"):
         catalog.refresh(source(unchanged))
 
 
@@ -274,7 +274,7 @@ def test_a_url_is_read(server: tuple[str, dict[str, bytes]], source: Callable[[C
     report = catalog.refresh(f"{url}/api.json")
     assert "ovhcloud/brand-new" in report.added
     assert catalog.source().origin.startswith("127.0.0.1 ")
-    with pytest.raises(CatalogError, match="HTTP Error 404.*name another file or URL"):
+    with pytest.raises(CatalogError, match=r"HTTP Error 404.*name another file or URL"):
         catalog.refresh(f"{url}/gone.json")
 
 

@@ -28,6 +28,7 @@ def shared_cache() -> Iterator[Path]:
     folder = Path(os.environ.get("TURNOUT_TEST_CACHE") or PROJECT / ".cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder.resolve()))
+        patch.setenv("TURNOUT_LOCAL_THREADS", "1")  # two threads on two busy processors are ten times slower than one
         yield folder
 
 

@@ -207,9 +207,6 @@ class _Turn:
         if field is None:
             return False
         self._lessons.drop_field(self._route, field)
-        where = f"{self._route.base_url} for `{self._route.model}`"
-        message = f"`{field}` was refused by {where} and is left out from now on"
-        self._dispatch.warnings.append(Warning("refused_field", message))
         return True
 
     def explain(self, error: TurnoutError) -> None:

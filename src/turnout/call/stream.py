@@ -50,7 +50,7 @@ class StreamReader:
         self.first_batch: list[Chunk] = []
         self._decoder: StreamDecoder = exchange.protocol.StreamDecoder(exchange.route)
         self._events = SSEParser()
-        self._error: ProviderStreamError | None = None
+        self._error: CallError | None = None
 
     @property
     def text(self) -> str:
@@ -93,21 +93,18 @@ class StreamReader:
         return []
 
     def _decode(self, data: bytes) -> list[Chunk]:
+        """Decode the events that `data` completes; an error waits until what came before it was read."""
         decode_event = self._decoder.decode_event
         batch: list[Chunk] = []
-        for event in self._events.feed(data):
-            batch += decode_event(event.data, event.event)
-            if batch and type(batch[-1]) is ErrorChunk:
-                return self._take_error(batch)
-        return batch
-
-    def _take_error(self, batch: list[Chunk]) -> list[Chunk]:
-        """Keep the provider's error, to be raised when what came before it was read."""
-        failed = cast("ErrorChunk", batch.pop())
-        cure = "try again, or name a fallback"
-        self._error = ProviderStreamError(f"the provider reports: {failed.message}; {cure}", code=failed.code)
-        if not batch:
-            raise self._error
+        try:
+            for event in self._events.feed(data):
+                batch += decode_event(event.data, event.event)
+                if batch and type(batch[-1]) is ErrorChunk:
+                    raise _reported(cast("ErrorChunk", batch.pop()))  # noqa: TRY301 - it waits like the others
+        except CallError as error:
+            if not batch:
+                raise
+            self._error = error
         return batch
 
     async def _end(self) -> list[Chunk]:
@@ -214,6 +211,12 @@ async def _open_reader(exchange: Exchange) -> StreamReader:
     reader = StreamReader(exchange)
     await reader.open()
     return reader
+
+
+def _reported(failed: ErrorChunk) -> ProviderStreamError:
+    return ProviderStreamError(
+        f"the provider reports: {failed.message}; try again, or name a fallback", code=failed.code
+    )
 
 
 def as_chunks(response: ModelResponse) -> list[Chunk]:

@@ -69,7 +69,7 @@ def models(
     tools: bool | None = None,
     reasoning: bool | None = None,
     structured_output: bool | None = None,
-    input: str | None = None,  # noqa: A002 - the word of the field
+    input: str | None = None,
     output: str | None = None,
     min_context: int | None = None,
     max_input_price: Decimal | float | str | None = None,

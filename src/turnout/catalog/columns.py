@@ -31,7 +31,7 @@ def row(model: Model) -> list[str]:
 
 
 def format_context(tokens: int | None) -> str:
-    """Return a context window in thousands or millions of tokens, rounded: ``"131K"``, ``"1.05M"``, ``"512"``, ``"?"``."""
+    """Return a context window, rounded to thousands or hundredths of millions: ``"131K"``, ``"1.05M"``, ``"512"``."""
     if tokens is None:
         return UNKNOWN
     if tokens < 1_000:

@@ -87,8 +87,6 @@ def provider_patch(row: Provider | Mapping[str, Any], source: str) -> Patch:
     if not provider_id or "/" in provider_id:
         raise CatalogError(f"{source}: a provider needs an `id` without a slash, such as 'acme'")
     fields["id"] = provider_id
-    if "env" not in fields and "api_key_env" in fields:
-        fields["env"] = fields["api_key_env"]
     return _checked(fields, Provider, source, is_whole=isinstance(row, Provider))
 
 
@@ -121,7 +119,7 @@ def _table(value: object, path: Path, name: str) -> dict[str, Any]:
 
 def _fields(row: Model | Provider | Mapping[str, Any], source: str) -> dict[str, Any]:
     fields = msgspec.to_builtins(row) if isinstance(row, msgspec.Struct) else dict(row)
-    if len(fields) > 1:  # a row with nothing but an id says nothing of its own
+    if len(fields) > 1 or "/" in str(fields.get("id")):  # a provider with an id alone is there for its models
         fields.setdefault("source", source)
     return fields
 
@@ -130,7 +128,7 @@ def _checked(fields: dict[str, Any], into: type[_RowT], source: str, *, is_whole
     row = _convert(fields, into, source)
     for field in PRICE_FIELDS:
         price = getattr(row, field, None)
-        if price is not None and not price >= 0:
+        if price is not None and (not price.is_finite() or price < 0):
             raise CatalogError(f"{source}: `{fields['id']}`: `{field}` is {price}; give USD per 1M tokens, >= 0")
     return Patch(id=fields["id"], fields=fields, is_whole=is_whole)
 

@@ -124,16 +124,24 @@ class View:
 
     def provider(self, provider_id: str) -> Provider | None:
         """Return one provider, or `None`; `provider_id` in lower case."""
-        row = self._providers.get(provider_id) or self.archive.provider(provider_id)
         if provider_id not in self._providers:
-            for patch in self._own.providers:
-                if patch.id == provider_id:
-                    row = patch.over(row or Provider(id=provider_id, name=provider_id), Provider)
+            row = self._merged_provider(provider_id)
             if row is None:
                 return None
-            if provider_id in self._owners:
-                row = msgspec.structs.replace(row, model_count=len(self.models(provider_id)))
             self._providers[provider_id] = row
+        return self._providers[provider_id]
+
+    def _merged_provider(self, provider_id: str) -> Provider | None:
+        row = self.archive.provider(provider_id)
+        for patch in self._own.providers:
+            if patch.id == provider_id:
+                row = patch.over(row or Provider(id=provider_id, name=provider_id), Provider)
+        if row is None:
+            return None
+        if provider_id in self._owners:
+            row = msgspec.structs.replace(row, model_count=len(self.models(provider_id)))
+        if not set(row.api_key_env) <= set(row.env):  # a row of the user's that names its key only
+            row = msgspec.structs.replace(row, env=tuple(dict.fromkeys(row.env + row.api_key_env)))
         return row
 
     def models(self, provider_id: str) -> dict[str, Model]:

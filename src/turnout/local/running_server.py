@@ -78,8 +78,8 @@ def start_server(path: Path, name: str, cancellation: Cancellation) -> RunningSe
         name=name,
         api_key=secrets.token_urlsafe(24),
         parent_pid=os.getpid(),
-        context_tokens=_read_context_tokens(os.environ),
-        threads=_count_cpus(),
+        context_tokens=_read_number(os.environ, "TURNOUT_LOCAL_CONTEXT", default=2048, least=256),
+        threads=_read_number(os.environ, "TURNOUT_LOCAL_THREADS", default=_count_cpus(), least=1),
     )
     with tempfile.TemporaryFile() as log:
         process = _spawn(log)
@@ -168,10 +168,10 @@ def strip_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if not _SECRET_NAME.search(name)}
 
 
-def _read_context_tokens(environment: Mapping[str, str]) -> int:
-    value = environment.get("TURNOUT_LOCAL_CONTEXT") or "2048"
-    if not value.isascii() or not value.isdigit() or int(value) < 256:
-        raise LocalModelError(f"`TURNOUT_LOCAL_CONTEXT` is {value!r}: set it to a number of tokens, 256 or more")
+def _read_number(environment: Mapping[str, str], name: str, *, default: int, least: int) -> int:
+    value = environment.get(name) or str(default)
+    if not value.isascii() or not value.isdigit() or int(value) < least:
+        raise LocalModelError(f"`{name}` is {value!r}: set it to a whole number, {least} or more")
     return int(value)
 
 

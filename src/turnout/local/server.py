@@ -60,7 +60,9 @@ def ensure_server(
     """Return where `model` (the id without ``local/``) is served, after fetching and starting it if need be.
 
     Threads that ask for the same model share one server. `cancellation`, thrown by another thread, ends a download or
-    start under way. The variable ``TURNOUT_LOCAL_CONTEXT`` sets the tokens of one conversation (2048).
+    start under way. The variable ``TURNOUT_LOCAL_CONTEXT`` sets the tokens of one conversation (2048),
+    ``TURNOUT_LOCAL_THREADS`` the threads that compute (one a processor; fewer are faster on a busy machine, for the
+    threads wait for each other at every layer).
 
     Raises `LocalModelError` where the model is unknown, cannot be fetched, verified or started.
     """

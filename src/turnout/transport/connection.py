@@ -110,22 +110,18 @@ class Connection(asyncio.Protocol):
     # -- one exchange
 
     def start(self, exchange: Exchange, head: bytes, body: bytes) -> None:
-        """Send a request; the answer, or the error, goes to `exchange`."""
+        """Send a request; the answer, or the error, goes to `exchange`, which has this connection already."""
         self._exchange = exchange
-        exchange.connection = self
         self._head_bytes = 0
+        if self._tls is None and len(body) <= _WRITE_BYTES:
+            self._transport.write(head + body)
+            return
         try:
-            self._send(head, body)
+            self._write(head + body[:_WRITE_BYTES])
+            self._body_rest = memoryview(body)[_WRITE_BYTES:]
+            self._send_rest()
         except OSError as error:  # TLS has ended
             self._lose(error)
-
-    def _send(self, head: bytes, body: bytes) -> None:
-        if len(body) <= _WRITE_BYTES:
-            self._write(head + body)
-        else:
-            self._body_rest = memoryview(body)
-            self._write(head)
-            self._send_rest()
 
     def start_clock(self, limit_s: float | None, kind: TimeoutKind) -> asyncio.Future[None]:
         """Return a future to wait on, and fail the exchange after `limit_s` seconds if it still waits then."""
@@ -332,10 +328,9 @@ class Connection(asyncio.Protocol):
             self.abort()
         else:
             self._pool.release(self)
-        limit = exchange.body_limit
-        if limit is not None and exchange.size > limit:
-            exchange.error = describe_oversize(limit, exchange.url)
-        exchange.wake()
+        waiter = exchange.waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _lose(self, cause: Exception | None) -> None:
         """The server has closed, or the socket has failed."""

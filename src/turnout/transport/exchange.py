@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from turnout.errors import APIConnectionError, APITimeoutError, ResponseError
+from turnout.transport.seam import Headers
 
 if TYPE_CHECKING:
     import asyncio
 
     from turnout.errors import TimeoutKind
     from turnout.transport.connection import Connection
-    from turnout.transport.seam import Headers
 
 HEAD: Final = 0
 PIECE: Final = 1
 WHOLE: Final = 2
+
+
+_NO_HEADERS = Headers()
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -32,29 +35,23 @@ class StaleConnectionError(APIConnectionError):
     """A kept connection was closed before one byte of the answer came: the request is sent again on a fresh one."""
 
 
-class Exchange:
+class Exchange(Struct, eq=False):
     """One request and its answer, as far as it has come. The connection writes to it, the response reads from it."""
 
-    __slots__ = (
-        *("body_limit", "connection", "error", "headers", "is_complete", "is_head_only", "is_paused"),
-        *("is_until_close", "pieces", "size", "status", "url", "waiter", "wants"),
-    )
-
-    def __init__(self, url: str, *, is_head_only: bool) -> None:
-        self.url = url
-        self.is_head_only = is_head_only
-        self.connection: Connection | None = None  # until the answer is complete or has failed
-        self.status = 0  # until the head is there
-        self.headers: Headers
-        self.pieces: list[bytes] = []
-        self.size = 0  # of `pieces`
-        self.body_limit: int | None = None  # set while the whole body is collected
-        self.waiter: asyncio.Future[None] | None = None
-        self.wants = HEAD
-        self.error: Exception | None = None
-        self.is_complete = False
-        self.is_until_close = False
-        self.is_paused = False
+    url: str
+    is_head_only: bool
+    connection: Connection | None  # until the answer is complete or has failed
+    waiter: asyncio.Future[None] | None
+    wants: int = HEAD
+    status: int = 0  # until the head is there
+    headers: Headers = _NO_HEADERS
+    pieces: list[bytes] = []  # (msgspec makes a new one for each)
+    size: int = 0  # of `pieces`
+    body_limit: int | None = None  # set while the whole body is collected
+    error: Exception | None = None
+    is_complete: bool = False
+    is_until_close: bool = False
+    is_paused: bool = False
 
     def wake(self) -> None:
         """Let whoever waits look again."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _OURS = frozenset({"host", "accept-encoding", "authorization", "content-length", "transfer-encoding"})
+_new, _fill = dict[str, str].__new__, dict[str, str].update
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -46,10 +47,10 @@ def render_head(
         lines.append("Accept-Encoding: gzip")
     if target.authorization is not None and "authorization" not in given:
         lines.append(f"Authorization: {target.authorization}")
-    if body_bytes or method in _METHODS_WITH_BODY:
-        lines.append(f"Content-Length: {body_bytes}")
     if proxy_headers:
         lines.extend(f"{name}: {value}" for name, value in proxy_headers.items())
+    if body_bytes or method in _METHODS_WITH_BODY:
+        lines.append(f"Content-Length: {body_bytes}")  # last, so that a caller may put another number there
     text = "\r\n".join(lines) + "\r\n\r\n"
     ends = len(lines) + 1
     if text.count("\r") != ends or text.count("\n") != ends or "\0" in text:
@@ -93,7 +94,9 @@ def build_headers(raw: list[tuple[bytes, bytes]]) -> Headers:
         for name, value in raw:
             values.setdefault(_decode_name(name), []).append(value.decode("latin-1"))
         plain = {name: ", ".join(several) for name, several in values.items()}
-    return Headers.from_lower(plain)
+    headers = _new(Headers)  # past the lower-casing of `Headers`, which is done
+    _fill(headers, plain)
+    return headers
 
 
 @lru_cache(maxsize=512)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from turnout.errors import InvalidInputError
 from turnout.transport.connect import open_connection
-from turnout.transport.exchange import HEAD, Exchange, Limits, StaleConnectionError
+from turnout.transport.exchange import Exchange, Limits, StaleConnectionError
 from turnout.transport.head import render_head
 from turnout.transport.pool import Pool
 from turnout.transport.proxy import ProxyTable
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from turnout.transport.proxy import Proxy
     from turnout.transport.seam import HTTPRequest
     from turnout.transport.target import Target
+
+_RECENT_HEADS = 64
 
 
 class HTTPTransport:
@@ -57,6 +59,7 @@ class HTTPTransport:
         self._idle_s = idle_s
         self._limits = Limits(body_bytes=max_body_bytes, head_bytes=max_head_bytes, waiting_bytes=waiting_bytes)
         self._proxies = ProxyTable()
+        self._recent_heads: dict[str, tuple[str, dict[str, str], dict[str, str] | None, bytes]] = {}
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
 
     async def send(self, request: HTTPRequest) -> Response:
@@ -72,15 +75,26 @@ class HTTPTransport:
         proxy = self._proxies.find(target)
         key = target.origin if proxy is None else f"{target.origin} {proxy.key}"
         forward = None if proxy is None or target.is_tls else proxy.headers
-        head = render_head(request.method, target, request.headers, len(request.body), forward)
-        connection, queued_s = pool.take(key), 0.0
-        if connection is None:
-            connection, queued_s = await self._obtain(pool, key, target, proxy, request.connect_s)
-        try:
-            return await self._exchange(connection, request, head, queued_s)
-        except StaleConnectionError:  # never for a fresh one, so once is enough
-            connection, again_s = await self._obtain(pool, key, target, proxy, request.connect_s, is_fresh=True)
-            return await self._exchange(connection, request, head, queued_s + again_s)
+        head = self._render(request, target, forward)
+        connection, queued_s, is_fresh = pool.take(key), 0.0, False
+        while True:
+            if connection is None:
+                connection, waited_s = await self._obtain(pool, key, target, proxy, request.connect_s, is_fresh=is_fresh)
+                queued_s += waited_s
+            waiter = connection.start_clock(request.response_s, request.response_kind)
+            exchange = Exchange(request.url, request.method == "HEAD", connection, waiter)
+            connection.start(exchange, head, request.body)
+            try:
+                await waiter
+            except BaseException:
+                connection.abort()
+                raise
+            exchange.waiter = None
+            if exchange.error is None or exchange.status:
+                return Response(exchange, self._limits, queued_s)
+            if not isinstance(exchange.error, StaleConnectionError):  # which a fresh connection never raises
+                raise exchange.error
+            connection, is_fresh = None, True
 
     async def aclose(self) -> None:
         """Close every connection of the running loop, those in use too; the transport stays usable."""
@@ -97,14 +111,20 @@ class HTTPTransport:
             with suppress(RuntimeError):  # closed in this moment
                 loop.call_soon_threadsafe(pool.close)
 
-    async def _exchange(self, connection: Connection, request: HTTPRequest, head: bytes, queued_s: float) -> Response:
-        exchange = Exchange(request.url, is_head_only=request.method == "HEAD")
-        connection.start(exchange, head, request.body)
-        while not exchange.status:
-            if exchange.error is not None:
-                raise exchange.error
-            await exchange.wait(HEAD, request.response_s, request.response_kind)
-        return Response(exchange, self._limits, queued_s)
+    def _render(self, request: HTTPRequest, target: Target, forward: dict[str, str] | None) -> bytes:
+        """Return the head; the next request to the same URL with the same headers need not be checked again."""
+        size = len(request.body)
+        if size:
+            recent = self._recent_heads.get(request.url)
+            if recent is not None and recent[:3] == (request.method, request.headers, forward):
+                return b"%sContent-Length: %d\r\n\r\n" % (recent[3], size)
+        head = render_head(request.method, target, request.headers, size, forward)
+        if size:
+            if len(self._recent_heads) >= _RECENT_HEADS:
+                self._recent_heads.clear()
+            prefix = head[: head.rindex(b"Content-Length: ")]
+            self._recent_heads[request.url] = (request.method, dict(request.headers), forward, prefix)
+        return head
 
     async def _obtain(
         self,
@@ -114,7 +134,7 @@ class HTTPTransport:
         proxy: Proxy | None,
         limit_s: float | None,
         *,
-        is_fresh: bool = False,
+        is_fresh: bool,
     ) -> tuple[Connection, float]:
         """Return a connection, a new one where no other request hands over its own, and the seconds spent queueing."""
         queued_s = 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
+from time import monotonic
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Pool:
         idle = self._idle.get(key)
         while idle:
             connection = idle.pop()
-            if connection.idle_since + self._idle_s > self._loop.time():
+            if connection.idle_since + self._idle_s > monotonic():
                 connection.is_reused = True
                 return connection
             connection.abort()
@@ -74,7 +75,7 @@ class Pool:
 
         With `is_fresh` a connection is closed and gives its slot.
         """
-        start = self._loop.time()
+        start = monotonic()
         connection = await self._wait(key, waiter)
         while connection is not None and connection.is_closed:  # lost between the hand-over and now
             again = self.reserve(key)
@@ -83,7 +84,7 @@ class Pool:
             self._used[key] += 1  # so that closing it gives its slot to nobody else
             connection.abort()
             connection = None
-        return connection, max(self._loop.time() - start, 1e-9)
+        return connection, max(monotonic() - start, 1e-9)
 
     async def _wait(self, key: str, waiter: asyncio.Future[Connection | None]) -> Connection | None:
         try:
@@ -123,7 +124,7 @@ class Pool:
             connection.is_reused = True
             waiter.set_result(connection)
             return
-        connection.idle_since = self._loop.time()
+        connection.idle_since = monotonic()
         key = connection.key
         idle = self._idle.get(key)
         if idle is None:
@@ -146,7 +147,7 @@ class Pool:
     @property
     def is_abandoned(self) -> bool:
         """Whether nothing was used for so long that the loop must have stood still."""
-        limit = self._loop.time() - 2 * self._idle_s
+        limit = monotonic() - 2 * self._idle_s
         idle = sum(map(len, self._idle.values()))
         return idle == len(self._open) and all(connection.idle_since < limit for connection in list(self._open))
 
@@ -179,7 +180,7 @@ class Pool:
     def _expire(self) -> None:
         """Close what has been idle too long, and look again when the next one will be."""
         self._timer = None
-        oldest = now = self._loop.time()
+        oldest = now = monotonic()
         limit = now - self._idle_s
         for key, idle in list(self._idle.items()):
             while idle and idle[0].idle_since <= limit:
@@ -189,7 +190,7 @@ class Pool:
             else:
                 del self._idle[key]
         if self._idle:
-            self._timer = self._loop.call_at(oldest + self._idle_s, self._expire)
+            self._timer = self._loop.call_later(oldest + self._idle_s - now, self._expire)
 
 
 async def _close_with_loop(pool: Pool) -> AsyncGenerator[None]:

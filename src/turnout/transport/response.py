@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from turnout.transport.exchange import Exchange, Limits
     from turnout.transport.seam import Headers
 
+_get = dict[str, str].get  # names are in lower case here, so that the look-up of `Headers` need not lower them
+
 
 class Response:
     """One answer (a `seam.HTTPResponse`). Dropped unread, it closes its connection.
@@ -29,7 +31,7 @@ class Response:
         self.status: int = exchange.status
         self.headers: Headers = exchange.headers
         self.queued_s = queued_s
-        coding = exchange.headers.get("content-encoding")
+        coding = _get(exchange.headers, "content-encoding")
         if coding is not None:
             self._decoder = self._find_decoder(coding)
 
@@ -90,7 +92,8 @@ class Response:
             connection.abort_from_anywhere()
 
     def __del__(self) -> None:
-        self.close()
+        if self._exchange.connection is not None:
+            self.close()
 
     def __repr__(self) -> str:
         return f"Response({self.status}, {self.headers!r})"

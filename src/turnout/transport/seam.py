@@ -27,13 +27,6 @@ class Headers(dict[str, str]):
         super().__init__()
         self.update(items)
 
-    @classmethod
-    def from_lower(cls, items: dict[str, str]) -> Headers:
-        """Return headers with `items`, whose names are in lower case already (they are not looked at)."""
-        headers = cls.__new__(cls)
-        dict[str, str].__init__(headers, items)
-        return headers
-
     def update(self, items: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:  # type: ignore[override]
         """Set every one of `items`, whatever the case of its name."""
         for name, value in dict(items).items():

@@ -21,7 +21,7 @@ from turnout.messages import Image, Message, Part, Reasoning, ServerTool, Text
 from turnout.protocols.openai_chat.calls import CallTracker, PendingCall
 from turnout.protocols.openai_chat.thinking import ThinkSplitter, merge_detail, read_reasoning, read_thinking_part
 from turnout.protocols.openai_chat.wire import as_text, is_array, is_object, objects
-from turnout.responses import Warning  # noqa: A004 - the field's word
+from turnout.responses import Warning
 
 if TYPE_CHECKING:
     from turnout.chunks import Chunk
@@ -98,10 +98,9 @@ class Answer:
 
     def add(self, delta: Delta) -> None:
         """Take in one piece of the answer, or the whole of it."""
-        reasoning = read_reasoning(delta)
-        if reasoning or delta.reasoning_details:
+        if delta.reasoning or delta.reasoning_content or delta.reasoning_details:
             self._stop_splitting()
-            self._write(reasoning, is_reasoning=True)
+            self._write(read_reasoning(delta), is_reasoning=True)
             self._add_details(delta.reasoning_details)
         content = delta.content
         if isinstance(content, str):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from secrets import token_hex
+from os import urandom
 from typing import TYPE_CHECKING
 
 from turnout.chunks import ToolCallDelta, ToolCallEnd, ToolCallStart
@@ -32,7 +32,7 @@ class PendingCall:
     @property
     def is_whole(self) -> bool:
         """Whether the arguments so far are a JSON object already."""
-        return read_object("".join(self.pieces)) is not None
+        return bool(self.pieces) and self.pieces[-1].rstrip().endswith("}") and self.build().invalid_arguments is None
 
     def build(self) -> ToolCall:
         """Return the call; arguments that are no JSON object are kept as they were written."""
@@ -108,6 +108,6 @@ def start(call: PendingCall) -> list[Chunk]:
     """Return the chunks that begin `call`, with the arguments that came before its name; a missing id is made up."""
     call.is_started = True
     if not call.id:
-        call.id, call.is_id_made_up = f"call_{token_hex(12)}", True
+        call.id, call.is_id_made_up = f"call_{urandom(12).hex()}", True
     begun: list[Chunk] = [ToolCallStart(call.id, call.name)]
     return [*begun, ToolCallDelta(call.id, "".join(call.pieces))] if call.pieces else begun

@@ -17,6 +17,7 @@ from turnout.protocols.openai_chat.wire import (
     is_object,
     read_json,
     read_strictly,
+    try_read_json,
 )
 from turnout.responses import ErrorReport
 
@@ -61,7 +62,7 @@ def _read_leniently(body: bytes) -> Body:
 
 
 def _raise_error(wire: Body, body: bytes) -> NoReturn:
-    value = read_json(body)
+    value = try_read_json(body)
     report = read_report(value) if wire.error else read_hidden_report(value)
     if report is not None:
         raise error_from_report(report, body=body)

@@ -11,7 +11,7 @@ from turnout.protocols import EncodedRequest
 from turnout.protocols.openai_chat.json_values import check_value
 from turnout.protocols.openai_chat.outgoing import write_messages
 from turnout.requests import merge_deep
-from turnout.responses import Warning  # noqa: A004 - the field's word
+from turnout.responses import Warning
 
 if TYPE_CHECKING:
     from turnout.requests import ModelRequest, ModelSettings

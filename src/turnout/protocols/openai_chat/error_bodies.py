@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from turnout.protocols.openai_chat.wire import UnreadableJSONError, as_text, is_array, is_object, objects, read_json
+from turnout.protocols.openai_chat.wire import as_text, is_array, is_object, objects, try_read_json
 from turnout.responses import ErrorReport
 
 _QUOTED_CHARS = 500
@@ -17,11 +17,7 @@ def read_error_body(body: bytes) -> ErrorReport | None:
 
     Of a web page only the title is told, of plain text and unknown JSON the beginning.
     """
-    try:
-        value = read_json(body)
-    except UnreadableJSONError:
-        return _read_text(body.decode("utf-8", "replace"))
-    return read_report(value) or _read_text(body.decode("utf-8", "replace"))
+    return read_report(try_read_json(body)) or _read_text(body.decode("utf-8", "replace"))
 
 
 def read_hidden_report(value: object) -> ErrorReport | None:
@@ -75,8 +71,8 @@ def _read_message(holder: dict[str, Any]) -> tuple[str, str | None]:
         words = holder.get(name)
         if isinstance(words, str) and words.strip():
             return words, None
-        if is_object(words):
-            return _read_message(words)
+        if is_object(words) and isinstance(words.get("message"), str):
+            return words["message"], None
         faults = objects(words)
         if faults:
             return _read_faults(faults)

@@ -11,7 +11,7 @@ from turnout.messages import Media, Message, Reasoning, ServerTool, Text, ToolCa
 from turnout.protocols.openai_chat.json_values import check_value
 from turnout.protocols.openai_chat.media_parts import write_media
 from turnout.requests import merge_deep
-from turnout.responses import Warning  # noqa: A004 - the field's word
+from turnout.responses import Warning
 
 if TYPE_CHECKING:
     from turnout.messages import Part

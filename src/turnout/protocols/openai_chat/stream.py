@@ -17,8 +17,9 @@ from turnout.protocols.openai_chat.wire import (
     is_object,
     read_json,
     read_strictly,
+    try_read_json,
 )
-from turnout.responses import ModelResponse, Warning  # noqa: A004 - the field's word
+from turnout.responses import ModelResponse, Warning
 
 if TYPE_CHECKING:
     from typing import Any
@@ -136,10 +137,10 @@ class StreamDecoder:
     def _decode_rarity(self, body: Body, data: bytes, event: str) -> list[Chunk]:
         """Decode an event that is an error, or has no choices."""
         if body.error or event == "error":
-            return [_error_chunk(read_json(data))]
+            return [_error_chunk(try_read_json(data))]
         chunks = self._decode_body(body)
         if body.choices is None and body.usage is None:
-            report = read_hidden_report(read_json(data))
+            report = read_hidden_report(try_read_json(data))
             if report is not None:
                 return [ErrorChunk(report.message, report.code)]
         return chunks

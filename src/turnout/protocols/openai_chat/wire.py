@@ -90,6 +90,14 @@ def read_json(data: bytes) -> Any:
         raise UnreadableJSONError(is_cut=is_cut) from None
 
 
+def try_read_json(data: bytes) -> Any:
+    """Read JSON as `read_json` does; `None` where it cannot."""
+    try:
+        return read_json(data)
+    except UnreadableJSONError:
+        return None
+
+
 def read_object(text: str) -> dict[str, Any] | None:
     """Read the JSON object in `text` by the letter of the standard; `None` where it is none."""
     try:
@@ -172,12 +180,19 @@ def _convert_call(item: dict[str, Any]) -> Call:
     function = function if is_object(function) else {}
     arguments = function.get("arguments")
     if is_object(arguments) or is_array(arguments):
-        arguments = msgspec.json.encode(arguments).decode()
+        arguments = _write_json(arguments)
     return Call(
         index=as_count(item.get("index")),
         id=as_text(item.get("id")),
         function=Function(name=as_text(function.get("name")), arguments=as_text(arguments)),
     )
+
+
+def _write_json(value: dict[str, Any] | list[Any]) -> str | None:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError:  # read a few frames higher up, at the very limit of depth
+        return None
 
 
 def _mend(value: Any) -> Any:

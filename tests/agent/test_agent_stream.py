@@ -1,0 +1,349 @@
+"""Streams: awaited or not, left early, cut, silent, and what is there afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from provider import Provider, Reply, answer, cut, error, event, events, reply, silence, stream
+
+from turnout import Agent, AgentStream
+from turnout.errors import (
+    APITimeoutError,
+    AuthenticationError,
+    InvalidInputError,
+    MalformedStreamError,
+    ProviderStreamError,
+    ResponseError,
+    StreamClosedError,
+    StreamError,
+    TruncatedStreamError,
+)
+
+STORY = "Once upon a time there was a switch."
+AGENT = Agent(model="ovhcloud/gpt-oss-120b", max_retries=0)
+
+
+async def wait_until_closed(provider: Provider, started: float) -> float:
+    """Return how long after `started` the provider saw the connection close."""
+    while not provider.closes:
+        await asyncio.sleep(0.005)
+        assert time.monotonic() - started < 5, "the connection was never closed"
+    return provider.closes[0] - started
+
+
+async def test_a_stream_works_awaited_not_awaited_and_entered(provider: Provider) -> None:
+    provider.script(stream())
+    texts = []
+    async for chunk in await AGENT.stream("Hi"):
+        texts.append(getattr(chunk, "text", ""))
+    async for chunk in AGENT.stream("Hi"):
+        texts.append(getattr(chunk, "text", ""))
+    async with AGENT.stream("Hi") as entered:
+        async for chunk in entered:
+            texts.append(getattr(chunk, "text", ""))
+    assert "".join(texts) == STORY * 3
+
+
+async def test_text_stream_yields_text_only_and_the_rest_is_there_afterwards(provider: Provider) -> None:
+    provider.script(stream([event({"reasoning": "hm"}), *events()]))
+    running = await AGENT.stream("Hi")
+    assert running.finish_reason is None
+    pieces = [piece async for piece in running.text_stream]
+    assert "".join(pieces) == STORY == running.text
+    assert running.reasoning == "hm"
+    assert running.usage.total_tokens == 18
+    assert running.cost.total is not None
+    assert running.finish_reason == "stop"
+    assert running.tool_calls == []
+
+
+async def test_result_is_what_generate_returns(provider: Provider) -> None:
+    provider.script(reply(answer(STORY)), stream())
+    whole = await AGENT.generate("Hi")
+    running = await AGENT.stream("Hi")
+    streamed = await running.result()
+    for name in ("text", "reasoning", "refusal", "usage", "cost", "finish_reason", "model", "provider", "messages"):
+        assert getattr(streamed, name) == getattr(whole, name), name
+    assert streamed.response.model == whole.response.model
+    assert streamed.timing.first_chunk_s is not None
+    assert await running.result() is streamed
+
+
+async def test_nothing_is_sent_before_the_stream_is_awaited(provider: Provider) -> None:
+    AGENT.stream("Hi")
+    await asyncio.sleep(0.05)
+    assert provider.requests == []
+
+
+async def test_await_raises_what_goes_wrong_before_the_first_chunk(provider: Provider) -> None:
+    provider.script(error(401, "bad key"))
+    with pytest.raises(AuthenticationError):
+        await AGENT.stream("Hi")
+    unawaited = AGENT.stream("Hi")
+    with pytest.raises(AuthenticationError):
+        async for _ in unawaited:
+            pass
+
+
+async def leave_by_break(running: AgentStream) -> None:
+    async for _ in running:
+        break
+
+
+async def leave_by_exception(running: AgentStream) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async for _ in running:
+            _ = 1 / 0
+
+
+async def leave_text_stream(running: AgentStream) -> None:
+    async for _ in running.text_stream:
+        break
+
+
+async def leave_by_cancellation(running: AgentStream) -> None:
+    async def read() -> None:
+        async for _ in running:
+            pass
+
+    task = asyncio.create_task(read())
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.parametrize("leave", [leave_by_break, leave_by_exception, leave_text_stream, leave_by_cancellation])
+async def test_leaving_closes_the_connection_at_once_though_the_stream_is_held(
+    provider: Provider, leave: object
+) -> None:
+    provider.script(stream(events()[:5], hold=True))
+    running = await AGENT.stream("Hi")
+    started = time.monotonic()
+    await leave(running)  # type: ignore[operator]
+    assert await wait_until_closed(provider, started) < 0.3
+    assert running.text.startswith("Once")
+    with pytest.raises((StreamClosedError, asyncio.CancelledError)):
+        await running.result()
+
+
+async def test_a_stream_that_is_dropped_closes_its_connection(provider: Provider) -> None:
+    provider.script(stream(events()[:5], hold=True))
+    running = await AGENT.stream("Hi")
+    started = time.monotonic()
+    del running
+    assert await wait_until_closed(provider, started) < 0.3
+
+
+async def test_cancelling_before_the_first_chunk_closes_the_connection(provider: Provider) -> None:
+    provider.script(silence())
+    for begin in (AGENT.generate, AGENT.stream):
+        provider.closes.clear()
+        task = asyncio.ensure_future(begin("Hi"))
+        await asyncio.sleep(0.1)
+        started = time.monotonic()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await wait_until_closed(provider, started) < 0.3
+
+
+async def test_leaving_does_not_disturb_the_next_call(provider: Provider) -> None:
+    provider.script(stream(events()[:5], hold=True), stream())
+    await leave_by_break(await AGENT.stream("Hi"))
+    assert (await AGENT.stream("Hi").result()).text == STORY
+
+
+async def test_an_error_in_the_body_of_the_loop_is_not_changed(provider: Provider) -> None:
+    provider.script(stream())
+    with pytest.raises(KeyError, match="mine"):
+        async with AGENT.stream("Hi") as running:
+            async for _ in running:
+                raise KeyError("mine")
+
+
+async def test_a_stream_is_read_once(provider: Provider) -> None:
+    provider.script(stream())
+    running = await AGENT.stream("Hi")
+    assert len([chunk async for chunk in running]) > 5
+    with pytest.raises(StreamClosedError, match="second time"):
+        async for _ in running:
+            pass
+    assert (await running.result()).text == STORY
+
+
+async def test_two_tasks_cannot_read_one_stream(provider: Provider) -> None:
+    provider.script(stream(events()[:3], hold=True))
+    running = await AGENT.stream("Hi")
+    chunks = aiter(running)
+    for _ in range(5):
+        await anext(chunks)
+    first = asyncio.ensure_future(anext(chunks))
+    await asyncio.sleep(0.02)
+    with pytest.raises(InvalidInputError, match="two tasks"):
+        await running.result()
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+
+
+CUTS: list[tuple[str, Reply]] = [
+    ("reset", cut(events()[:5])),
+    ("clean end", stream(events()[:5])),
+    ("end inside an event", stream([*events()[:5], b'data: {"choices": [{"del'])),
+]
+
+
+@pytest.mark.parametrize(("name", "play"), CUTS, ids=[name for name, _ in CUTS])
+async def test_a_stream_that_ends_too_early_raises_with_its_text(provider: Provider, name: str, play: Reply) -> None:
+    provider.script(play)
+    seen = []
+    running = await AGENT.stream("Hi")
+    with pytest.raises(TruncatedStreamError) as caught:
+        async for chunk in running:
+            seen.append(chunk)
+    assert caught.value.text == "Once upon a time" == running.text
+    assert caught.value.provider == "ovhcloud"
+    assert len(caught.value.attempts) == 1
+    assert seen[-1].type == "text_delta"
+    assert len(provider.requests) == 1
+    with pytest.raises(TruncatedStreamError):
+        await running.result()
+
+
+async def test_done_without_a_finish_reason_is_complete_with_a_warning(provider: Provider) -> None:
+    provider.script(stream([*events()[:5], b"data: [DONE]\n\n"]))
+    response = await AGENT.stream("Hi").result()
+    assert (response.text, response.finish_reason) == ("Once upon a time", "stop")
+    assert any(warning.code == "inferred_finish_reason" for warning in response.warnings)
+
+
+async def test_a_finish_reason_without_done_is_complete(provider: Provider) -> None:
+    provider.script(stream(events()[:-2]))
+    response = await AGENT.stream("Hi").result()
+    assert (response.text, response.finish_reason, response.usage.total_tokens) == (STORY, "stop", None)
+    assert response.cost.total is None
+
+
+async def test_an_error_inside_the_stream_is_raised_with_the_text_so_far(provider: Provider) -> None:
+    provider.script(stream([*events()[:4], b'data: {"error": {"message": "engine died", "code": "dead"}}\n\n']))
+    running = await AGENT.stream("Hi")
+    with pytest.raises(ProviderStreamError, match="engine died") as caught:
+        async for _ in running:
+            pass
+    assert caught.value.text == "Once upon a"
+    assert caught.value.code == "dead"
+
+
+async def test_an_unreadable_event_is_raised(provider: Provider) -> None:
+    provider.script(stream([*events()[:4], b"data: this is not json\n\n", *events()[4:]]))
+    running = await AGENT.stream("Hi")
+    with pytest.raises(MalformedStreamError) as caught:
+        async for _ in running:
+            pass
+    assert caught.value.text == "Once upon a"
+
+
+async def test_every_cut_of_a_stream_is_noticed(provider: Provider) -> None:
+    """Cut at every byte: until the finish reason was read it is an error, and never a shorter answer."""
+    whole = b"".join(events(["Hé", "llo"], usage=None))
+    finish_at = whole.index(b'"stop"')
+    replies = []
+    for position in range(0, len(whole) + 1):
+        replies.append(stream([whole[:position]]))
+    provider.script(*replies)
+    for position in range(len(replies)):
+        running = AGENT.stream("Hi")
+        try:
+            response = await running.result()
+        except StreamError as caught:
+            assert position < finish_at + 200
+            assert "Héllo".startswith(caught.text)
+        else:
+            assert position > finish_at
+            assert (response.text, response.finish_reason) == ("Héllo", "stop")
+
+
+async def test_a_stream_in_any_pieces_is_the_same(provider: Provider) -> None:
+    whole = b"".join(events(["Héllo", " wörld 🚂"]))
+    for size in (1, 2, 3, 7, 64):
+        provider.script(stream([whole[at : at + size] for at in range(0, len(whole), size)]))
+        response = await AGENT.stream("Hi").result()
+        assert response.text == "Héllo wörld 🚂"
+        assert response.usage.total_tokens == 18
+
+
+async def test_the_connection_of_a_finished_stream_is_used_again(provider: Provider) -> None:
+    provider.script(stream())
+    for _ in range(5):
+        await AGENT.stream("Hi").result()
+        await asyncio.sleep(0.01)
+    assert provider.connections == 1
+
+
+async def test_a_whole_answer_to_a_stream_request_is_streamed(provider: Provider) -> None:
+    provider.script(reply(answer("Whole", reasoning="hm")))
+    running = await AGENT.stream("Hi")
+    types = [chunk.type async for chunk in running]
+    assert types[2:-2] == [
+        "reasoning_start", "reasoning_delta", "reasoning_end", "text_start", "text_delta", "text_end", "usage",
+    ]  # fmt: skip
+    assert running.text == "Whole"
+
+
+async def test_an_html_page_is_no_stream(provider: Provider) -> None:
+    provider.script(reply(b"<html><title>Welcome</title></html>", content_type="text/html"))
+    with pytest.raises(ResponseError, match="base URL"):
+        await AGENT.stream("Hi")
+    with pytest.raises(ResponseError, match="base URL"):
+        await AGENT.generate("Hi")
+
+
+async def test_an_empty_stream_is_truncated(provider: Provider) -> None:
+    provider.script(stream([]))
+    with pytest.raises(TruncatedStreamError):
+        await AGENT.stream("Hi")
+
+
+async def test_silence_before_the_first_chunk(provider: Provider) -> None:
+    agent = Agent(model="ovhcloud/gpt-oss-120b", max_retries=0, timeouts={"first_chunk_s": 0.2})
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
+    for before in (b"", head, head + b": keep-alive\n\n", head + event({"role": "assistant"})):
+        provider.script(silence(before))
+        with pytest.raises(APITimeoutError) as caught:
+            await agent.stream("Hi")
+        assert caught.value.kind == "first_chunk"
+
+
+async def test_silence_between_chunks(provider: Provider) -> None:
+    provider.script(stream(events()[:4], hold=True))
+    running = await Agent(model="ovhcloud/gpt-oss-120b").stream("Hi", timeouts={"idle_s": 0.2})
+    with pytest.raises(APITimeoutError) as caught:
+        async for _ in running:
+            pass
+    assert (caught.value.kind, caught.value.text) == ("idle", "Once upon a")
+    assert len(provider.requests) == 1
+
+
+async def test_keep_alive_comments_count_as_life(provider: Provider) -> None:
+    told = events()
+    provider.script(stream([told[1], *[b": still here\n\n"] * 8, *told[2:]], pause_s=0.06))
+    response = await AGENT.stream("Hi", timeouts={"idle_s": 0.3}).result()
+    assert response.text == STORY
+
+
+async def test_the_total_of_a_stream_is_unlimited_unless_set(provider: Provider) -> None:
+    provider.script(stream(pause_s=0.05))
+    running = await AGENT.stream("Hi", timeouts={"total_s": 0.2})
+    with pytest.raises(APITimeoutError) as caught:
+        await running.result()
+    assert caught.value.kind == "total"
+
+
+async def test_a_thousand_streams_at_once(provider: Provider) -> None:
+    provider.script(stream(pause_s=0.02))
+    responses = await asyncio.gather(*(AGENT.stream(f"Hi {n}").result() for n in range(1000)))
+    assert {response.text for response in responses} == {STORY}
+    assert len(provider.requests) == 1000

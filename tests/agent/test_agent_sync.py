@@ -1,0 +1,174 @@
+"""The sync twins: in a script, in threads, inside a running loop, and over several event loops."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from provider import Provider, error, events, reply, silence, stream
+
+import turnout
+from turnout import Agent
+from turnout.errors import AuthenticationError, StreamClosedError
+
+MODEL = "ovhcloud/gpt-oss-120b"
+STORY = "Once upon a time there was a switch."
+AGENT = Agent(model=MODEL, max_retries=0)
+
+
+def test_a_script_generates_and_streams(provider: Provider) -> None:
+    provider.script(reply(), stream())
+    assert AGENT.generate_sync("Hi").text == "Hello there, friend."
+    running = AGENT.stream_sync("Hi")
+    assert "".join(chunk.text for chunk in running if chunk.type == "text_delta") == STORY
+    assert (running.text, running.finish_reason, running.usage.total_tokens) == (STORY, "stop", 18)
+    assert running.cost.total is not None
+    assert running.result().text == STORY
+
+
+def test_connections_are_kept_between_sync_calls(provider: Provider) -> None:
+    for _ in range(5):
+        AGENT.generate_sync("Hi")
+    assert provider.connections == 1
+
+
+def test_calls_without_an_agent(provider: Provider) -> None:
+    provider.script(reply(), stream(), reply(), stream())
+    assert turnout.generate_sync(MODEL, "Hi").text == "Hello there, friend."
+    assert "".join(turnout.stream_sync(MODEL, "Hi").text_stream) == STORY
+
+    async def main() -> None:
+        assert (await turnout.generate(MODEL, "Hi")).text == "Hello there, friend."
+        assert [piece async for piece in turnout.stream(MODEL, "Hi").text_stream][0] == "Once"
+
+    asyncio.run(main())
+
+
+def test_threads_at_once(provider: Provider) -> None:
+    provider.script(reply())
+    with ThreadPoolExecutor(8) as pool:
+        texts = list(pool.map(lambda n: AGENT.generate_sync(f"Hi {n}").text, range(64)))
+    assert texts == ["Hello there, friend."] * 64
+
+
+def test_a_thread_that_ends_closes_its_loop(provider: Provider) -> None:
+    before = threading.active_count()
+    for _ in range(10):
+        thread = threading.Thread(target=lambda: AGENT.generate_sync("Hi"))
+        thread.start()
+        thread.join()
+    gc.collect()
+    assert threading.active_count() == before
+
+
+async def test_inside_a_running_loop_as_in_a_notebook(provider: Provider) -> None:
+    provider.script(reply(), reply(), stream())
+    assert AGENT.generate_sync("Hi").text == "Hello there, friend."
+    assert (await AGENT.generate("Hi")).text == "Hello there, friend."
+    assert "".join(AGENT.stream_sync("Hi").text_stream) == STORY
+
+
+def test_several_event_loops_with_one_agent(provider: Provider) -> None:
+    provider.script(reply())
+    for _ in range(5):
+        assert asyncio.run(AGENT.generate("Hi")).text == "Hello there, friend."
+        assert AGENT.generate_sync("Hi").text == "Hello there, friend."
+
+
+def test_leaving_a_sync_loop_closes_the_connection_at_once(provider: Provider) -> None:
+    provider.script(stream(events()[:5], hold=True))
+    running = AGENT.stream_sync("Hi")
+    for _ in running:
+        break
+    started = time.monotonic()
+    while not provider.closes:
+        time.sleep(0.005)
+        assert time.monotonic() - started < 5
+    assert provider.closes[0] - started < 0.3
+    with pytest.raises(StreamClosedError):
+        running.result()
+
+
+async def test_leaving_beside_a_running_loop_closes_it_too(provider: Provider) -> None:
+    provider.script(stream(events()[:5], hold=True))
+    with AGENT.stream_sync("Hi") as running:
+        for _ in running:
+            break
+    started = time.monotonic()
+    while not provider.closes:
+        await asyncio.sleep(0.005)
+        assert time.monotonic() - started < 5
+    assert running.text.startswith("Once")
+
+
+def test_errors_come_at_the_call(provider: Provider) -> None:
+    provider.script(error(401))
+    with pytest.raises(AuthenticationError):
+        AGENT.generate_sync("Hi")
+    with pytest.raises(AuthenticationError):
+        AGENT.stream_sync("Hi")
+
+
+INTERRUPTED = """
+import signal, threading, _thread
+from turnout import Agent
+threading.Timer(0.5, _thread.interrupt_main).start()
+try:
+    Agent(model="ovhcloud/gpt-oss-120b").generate_sync("Hi")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_ctrl_c_cancels_the_call_and_closes_the_connection(provider: Provider) -> None:
+    provider.script(silence())
+    done = subprocess.run([sys.executable, "-W", "error", "-c", INTERRUPTED], capture_output=True, text=True, timeout=20)
+    assert (done.stdout, done.stderr, done.returncode) == ("interrupted\n", "", 0)
+    assert len(provider.closes) == 1
+
+
+MANY_LOOPS = """
+import asyncio, gc
+from turnout import Agent
+agent = Agent(model="ovhcloud/gpt-oss-120b")
+for _ in range(3):
+    asyncio.run(agent.generate("Hi"))
+    agent.generate_sync("Hi")
+async def leave():
+    async for _ in agent.stream("Hi"):
+        break
+    agent.generate_sync("Hi")
+asyncio.run(leave())
+gc.collect()
+"""
+
+
+def test_a_script_ends_without_a_warning(provider: Provider) -> None:
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", MANY_LOOPS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert (done.stderr, done.returncode) == ("", 0)
+
+
+FORKED = """
+import os
+from turnout import Agent
+agent = Agent(model="ovhcloud/gpt-oss-120b")
+agent.generate_sync("Hi")
+child = os.fork()
+agent.generate_sync("Hi")
+if child:
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+"""
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="no fork here")
+def test_a_forked_child_makes_its_own_connections(provider: Provider) -> None:
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=20)
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert provider.connections == 2 + 1 - 0 or provider.connections == 2
