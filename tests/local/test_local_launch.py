@@ -60,12 +60,15 @@ def test_a_file_that_llama_cannot_load_is_explained_with_its_own_words(tmp_path:
     assert "Traceback" not in str(caught.value)
 
 
-@pytest.mark.parametrize("value", ["many", "-5", "12"])
-def test_a_context_that_makes_no_sense_is_refused(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["TURNOUT_LOCAL_CONTEXT", "TURNOUT_LOCAL_THREADS"])
+@pytest.mark.parametrize("value", ["many", "-5", "0"])
+def test_a_setting_that_makes_no_sense_is_refused(
+    name: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("xllamacpp")
-    monkeypatch.setenv("TURNOUT_LOCAL_CONTEXT", value)
+    monkeypatch.setenv(name, value)
     (tmp_path / "a.gguf").write_bytes(b"GGUF")
-    with pytest.raises(LocalModelError, match=f"`TURNOUT_LOCAL_CONTEXT` is '{value}'"):
+    with pytest.raises(LocalModelError, match=f"`{name}` is '{value}'"):
         ensure_server(str(tmp_path / "a.gguf"))
 
 

@@ -1,0 +1,327 @@
+"""Write the generated pages of `docs/providers/`: one a provider, and their index.
+
+They are made from the packaged catalog alone (no refreshed copy, no `turnout.toml`), so the same catalog gives the same
+bytes. `--check` writes nothing and exits with 1 when a page is not what the catalog says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+
+from turnout.catalog.columns import COLUMNS, format_retirement, row  # noqa: E402
+from turnout.catalog.store import read_packaged  # noqa: E402
+from turnout.protocols import PROTOCOLS  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from turnout.catalog.archive import Archive
+    from turnout.catalog.types import Model, Provider
+
+PAGES = ROOT / "docs" / "providers"
+
+USE = Template("""```bash
+$variables
+```
+
+```python
+from turnout import Agent
+
+agent = Agent(
+    id="my-agent",
+    name="My Agent",
+    instructions="You are a helpful assistant",
+    model=$model,
+)
+
+# Generate a response
+response = await agent.generate("Hello!")
+print(response.text)
+
+# Stream a response
+stream = await agent.stream("Tell me a story")
+async for chunk in stream:
+    print(chunk)
+```
+""")
+
+HEADERS = Template("""### Custom headers
+
+```python
+import os
+
+from turnout import Agent
+
+agent = Agent(
+    id="custom-agent",
+    name="custom-agent",
+    model={
+$fields
+    },
+)
+```
+""")
+
+DYNAMIC = Template("""### Dynamic model selection
+
+```python
+from turnout import Agent
+
+agent = Agent(
+    id="dynamic-agent",
+    name="Dynamic Agent",
+    model=lambda request_context: (
+        $complex
+        if request_context.task == "complex"
+        else $model
+    ),
+)
+response = await agent.generate("Hello!", request_context={"task": "complex"})
+```
+""")
+
+
+class Listing(NamedTuple):
+    """One provider with all that its page shows."""
+
+    provider: Provider
+    models: list[Model]
+
+    @property
+    def live(self) -> list[Model]:
+        """Its models that are not retired."""
+        return [model for model in self.models if not model.is_retired]
+
+    @property
+    def usable(self) -> list[Model]:
+        """Those that an agent can call: live, in a wire format that turnout speaks, and made to answer in text."""
+        return [
+            model
+            for model in self.live
+            if model.kind == "chat" and self.is_spoken(model) and "text" in model.output_modalities
+        ]
+
+    def is_spoken(self, model: Model) -> bool:
+        """Whether turnout speaks the wire format of `model`."""
+        return self.protocol_of(model) in PROTOCOLS
+
+    def protocol_of(self, model: Model) -> str:
+        """Return the name of the wire format of `model`."""
+        return model.protocol or self.provider.protocol
+
+
+def main() -> int:
+    """Write the pages, or compare them; 1 when `--check` finds a difference."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when a page is stale")
+    parser.add_argument("--out", type=Path, default=PAGES, help="folder of the pages")
+    options = parser.parse_args()
+    pages = build_pages(read_packaged())
+    stale = sorted(find_stale(options.out, pages))
+    if options.check:
+        for name in stale:
+            print(f"{(options.out / name).as_posix()} is not in step with the catalog: run `make docs`")
+        print(f"build_docs: {len(pages)} pages, {len(stale)} stale")
+        return 1 if stale else 0
+    write_pages(options.out, pages, stale)
+    print(f"build_docs: {len(pages)} pages, {len(stale)} written anew or removed")
+    return 0
+
+
+def build_pages(archive: Archive) -> dict[str, str]:
+    """Return the text of every page by its file name."""
+    listings = list(read_listings(archive))
+    pages = {f"{listing.provider.id}.md": render_provider(listing) for listing in listings}
+    return {"index.md": render_index(listings, archive), **pages}
+
+
+def read_listings(archive: Archive) -> Iterator[Listing]:
+    """Yield every provider of `archive` with its models, by id."""
+    for provider_id in sorted(archive.provider_ids):
+        provider = archive.provider(provider_id)
+        if provider is not None:
+            yield Listing(provider, sorted(archive.models(provider_id).values(), key=lambda model: model.id))
+
+
+def find_stale(folder: Path, pages: dict[str, str]) -> Iterator[str]:
+    """Yield the names of pages that are missing, different, or of no provider any more."""
+    for name, text in pages.items():
+        path = folder / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            yield name
+    yield from {path.name for path in folder.glob("*.md")} - pages.keys()
+
+
+def write_pages(folder: Path, pages: dict[str, str], stale: Sequence[str]) -> None:
+    """Write or remove the pages named in `stale`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in stale:
+        if name in pages:
+            (folder / name).write_text(pages[name], encoding="utf-8", newline="\n")
+        else:
+            (folder / name).unlink()
+
+
+def render_provider(listing: Listing) -> str:
+    """Return the page of one provider."""
+    parts = [f"# {listing.provider.name or listing.provider.id}", render_opening(listing)]
+    if listing.usable:
+        parts += [render_use(listing), render_note(listing)]
+    parts += ["## Models", render_table(listing)]
+    if listing.usable:
+        parts += render_advanced(listing)
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def render_opening(listing: Listing) -> str:
+    """Return what the provider is, how it is authenticated, and what turnout cannot do with it."""
+    provider, live = listing.provider, listing.live
+    name = provider.name or provider.id
+    spoken = [model for model in live if listing.is_spoken(model)]
+    formats = " and ".join(sorted({f"`{listing.protocol_of(model)}`" for model in live if model not in spoken}))
+    if provider.id == "local":
+        text = "A small model that runs on this machine. No key is needed, and no network once it has been fetched."
+    elif listing.usable:
+        models = f"{len(live)} {name} model{'' if len(live) == 1 else 's'}"
+        few = "" if len(spoken) == len(live) else f"{len(spoken)} of the "
+        text = f"Access {few}{models} through turnout. {render_authentication(provider)}"
+    else:
+        text = (
+            f"turnout lists the {len(live)} models of {name} and cannot call them yet: they speak {formats}, a wire"
+            " format that this version does not."
+        )
+    if provider.doc:
+        text += f"\n\nLearn more in the [{name} documentation]({provider.doc})."
+    if listing.usable and formats:
+        text += f"\n\nThe others speak {formats}, which this version does not; the table marks them."
+    return text
+
+
+def render_authentication(provider: Provider) -> str:
+    """Return how a call of `provider` gets its key."""
+    if not provider.api_key_env:
+        if provider.allows_anonymous:
+            return "No key is needed."
+        return "No variable holds a key for it: pass `api_key=`, or the header that it wants in `headers=`."
+    first, *others = provider.api_key_env
+    text = f"Authentication is handled automatically using the `{first}` environment variable."
+    if others:
+        text += f" {' and '.join(f'`{name}`' for name in others)} {'is' if len(others) == 1 else 'are'} read as well."
+    if provider.allows_anonymous:
+        text += " A call without a key is sent too, with a warning on the result."
+    return text
+
+
+def render_use(listing: Listing) -> str:
+    """Return the variables to set, and how to generate and to stream."""
+    provider, model = listing.provider, listing.usable[0]
+    if provider.id == "local":
+        text = USE.substitute(variables='pip install "turnout[local]"', model=quote(model.id))
+        return f"{text}\n[Local models](../guide/local-models.md) tells how it is fetched and run."
+    names = [*provider.api_key_env[:1], *template_variables(model.base_url or provider.base_url or "")]
+    lines = [f"{name}={'your-api-key' if name in provider.api_key_env else 'your-value'}" for name in names]
+    text = USE.substitute(variables="\n".join(lines), model=quote(model.id))
+    return f"In `.env` of the working directory, or in the environment:\n\n{text}" if lines else text
+
+
+def render_note(listing: Listing) -> str:
+    """Return the note on the wire format and what it may lack."""
+    provider = listing.provider
+    text = (
+        "> [!NOTE]\n"
+        "> turnout speaks the OpenAI-compatible `/chat/completions` endpoint."
+        " Some provider-specific features may not be available."
+    )
+    if provider.doc:
+        text += f" Check the [{provider.name or provider.id} documentation]({provider.doc}) for details."
+    return text
+
+
+def render_table(listing: Listing) -> str:
+    """Return the table of models, retired and unspoken ones marked."""
+    lines = [f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * 7} ---: | ---: |"]
+    for model in listing.models:
+        name, *cells = row(model)
+        marks = [format_retirement(model)] if model.is_retired else []
+        if model.kind != "chat":
+            marks.append(f"{model.kind}: not yet")
+        elif not listing.is_spoken(model):
+            marks.append(f"`{listing.protocol_of(model)}`: not yet")
+        marked = f"`{name}`" + (f" ({'; '.join(marks)})" if marks else "")
+        lines.append(f"| {' | '.join([marked, *cells])} |")
+    retired = len(listing.models) - len(listing.live)
+    note = "Prices are USD per 1M tokens; `?` is unknown, `-` is no."
+    if retired:
+        note += f" {retired} {'is' if retired == 1 else 'are'} retired: the id is still sent, and a warning names the successor."
+    return "\n".join(lines) + f"\n\n{note}"
+
+
+def render_advanced(listing: Listing) -> list[str]:
+    """Return the section on headers and on choosing a model by the request."""
+    provider, model = listing.provider, listing.usable[0]
+    parts: list[str] = []
+    if provider.id != "local":
+        parts.append(HEADERS.substitute(fields=render_fields(provider, model)))
+    others = [other for other in listing.usable if other is not model and other.supports_tools]
+    if others:
+        dearest = max(others, key=lambda other: ((other.input_price or 0) + (other.output_price or 0), other.id))
+        parts.append(DYNAMIC.substitute(model=quote(model.id), complex=quote(dearest.id)))
+    return ["## Advanced configuration", *parts] if parts else []
+
+
+def render_fields(provider: Provider, model: Model) -> str:
+    """Return the fields of a model config; the URL is left out where it depends on variables."""
+    url = model.base_url or provider.base_url
+    fields = [f'"url": {quote(url)}'] if url and not template_variables(url) else []
+    fields.append(f'"id": {quote(model.id)}')
+    if provider.api_key_env:
+        fields.append(f'"apiKey": os.environ.get({quote(provider.api_key_env[0])})')
+    else:
+        fields.append('"apiKey": os.environ.get("MY_TOKEN")')
+    fields.append('"headers": {"X-Custom-Header": "value"}')
+    return "\n".join(f"        {field}," for field in fields)
+
+
+def render_index(listings: Sequence[Listing], archive: Archive) -> str:
+    """Return the table of all providers."""
+    callable_count = sum(bool(listing.usable) for listing in listings)
+    counts = f"{len(listings)} providers and {archive.model_count:,} models"
+    lines = [
+        "# Providers",
+        "",
+        f"{counts}, retired ones included, as the packaged catalog lists them ({archive.origin}).",
+        f"{callable_count} of the providers can be called; the others wait for their wire format.",
+        "",
+        "| Provider | Id | Models | Key | Can be called |",
+        "| --- | --- | ---: | --- | --- |",
+    ]
+    for listing in listings:
+        provider = listing.provider
+        key = f"`{provider.api_key_env[0]}`" if provider.api_key_env else "-"
+        verdict = "yes" if listing.usable else f"not yet (`{provider.protocol}`)"
+        cells = [f"[{provider.name or provider.id}]({provider.id}.md)", f"`{provider.id}`", str(len(listing.live))]
+        lines.append(f"| {' | '.join([*cells, key, verdict])} |")
+    return "\n".join(lines) + "\n"
+
+
+def template_variables(url: str) -> list[str]:
+    """Return the names of the variables that a URL template asks for."""
+    return re.findall(r"\$\{(\w+)\}", url)
+
+
+def quote(text: str) -> str:
+    """Return `text` as a string of Python."""
+    return json.dumps(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
