@@ -196,8 +196,8 @@ def render_opening(listing: Listing) -> str:
         text = f"Access {few}{models} through turnout. {render_authentication(provider)}"
     else:
         text = (
-            f"turnout lists the {len(live)} models of {name} and cannot call them yet: they speak {formats}, a wire"
-            " format that this version does not."
+            f"turnout lists the {len(live)} models of {name} and cannot call them yet: they speak {formats}, which this"
+            " version does not."
         )
     if provider.doc:
         text += f"\n\nLearn more in the [{name} documentation]({provider.doc})."
@@ -261,7 +261,7 @@ def render_table(listing: Listing) -> str:
     retired = len(listing.models) - len(listing.live)
     note = "Prices are USD per 1M tokens; `?` is unknown, `-` is no."
     if retired:
-        note += f" {retired} {'is' if retired == 1 else 'are'} retired: the id is still sent, and a warning names the successor."
+        note += f" Retired: {retired}. Such an id is still sent, and a warning names the successor."
     return "\n".join(lines) + f"\n\n{note}"
 
 

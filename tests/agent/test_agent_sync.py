@@ -119,9 +119,9 @@ def test_errors_come_at_the_call(provider: Provider) -> None:
 
 
 INTERRUPTED = """
-import signal, threading, _thread
+import os, signal, threading
 from turnout import Agent
-threading.Timer(0.5, _thread.interrupt_main).start()
+threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
     Agent(model="ovhcloud/gpt-oss-120b").generate_sync("Hi")
 except KeyboardInterrupt:
@@ -159,12 +159,13 @@ def test_a_script_ends_without_a_warning(provider: Provider) -> None:
 
 
 FORKED = """
-import asyncio, os
+import asyncio, gc, os
 from turnout import Agent
 agent = Agent(model="ovhcloud/gpt-oss-120b")
 agent.generate_sync("Hi")
 child = os.fork()
 agent.generate_sync("Hi")
+gc.collect()
 if child:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     from turnout.agent.threads import find_loop

@@ -13,7 +13,7 @@ CLEAN = {
     "src/turnout/catalog/__init__.py": "import os\nfrom . import types\n",
     "src/turnout/catalog/types.py": "from ..usage import Cost\n",
     "src/turnout/usage.py": "from decimal import Decimal\n",
-    "src/turnout/protocols/openai_chat.py": "import json\nfrom turnout import catalog, chunks\n",
+    "src/turnout/protocols/openai_chat.py": "import json\nfrom os import urandom\nfrom turnout import catalog, chunks\n",
     "src/turnout/chunks.py": "",
     "src/turnout/transport/http.py": "import asyncio\nfrom turnout.transport.sse import read\n",
     "src/turnout/transport/sse.py": "async def read(): ...\n",

@@ -41,8 +41,8 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         *("_body_rest", "_can_stay", "_clock_s", "_deadline", "_exchange", "_fault", "_head_bytes", "_kind", "_limits"),
-        *("_loop", "_opening", "_parser", "_pool", "_raw_headers", "_timer", "_timer_at", "_tls", "_transport"),
-        *("_tunnel", "idle_since", "is_closed", "is_reused", "is_spoiled", "is_write_paused", "key", "shown"),
+        *("_loop", "_opening", "_parser", "_header_names", "_header_values", "_heads_due", "_pool", "_timer", "_timer_at", "_tls", "_transport"),
+        *("_tunnel", "idle_since", "on_message_begin", "is_closed", "is_reused", "is_spoiled", "is_write_paused", "key", "shown"),
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, pool: Pool, key: str, shown: str, limits: Limits) -> None:
@@ -62,7 +62,10 @@ class Connection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._opening: asyncio.Future[None] | None = None
         self._tunnel: bytearray | None = None
-        self._raw_headers: list[tuple[bytes, bytes]] = []
+        self._header_names: list[bytes] = []
+        self._header_values: list[bytes] = []
+        self._heads_due: list[None] = []  # one entry for each answer that may begin
+        self.on_message_begin = self._heads_due.pop  # one more raises IndexError: bytes that belong to no answer
         self._head_bytes = 0  # since the last piece of body: what a server may send without giving any
         self._body_rest: memoryview[int] = memoryview(b"")
         self._can_stay = False
@@ -113,6 +116,7 @@ class Connection(asyncio.Protocol):
         """Send a request; the answer, or the error, goes to `exchange`, which has this connection already."""
         self._exchange = exchange
         self._head_bytes = 0
+        self._heads_due.append(None)
         if self._tls is None and len(body) <= _WRITE_BYTES:
             self._transport.write(head + body)
             return
@@ -257,26 +261,22 @@ class Connection(asyncio.Protocol):
 
     # -- called by the parser
 
-    def on_message_begin(self) -> None:  # noqa: D102
-        exchange = self._exchange
-        if exchange is None or exchange.is_complete:
-            self.is_spoiled = True
-
     def on_header(self, name: bytes, value: bytes) -> None:  # noqa: D102
-        self._raw_headers.append((name, value))
+        self._header_names.append(name)
+        self._header_values.append(value)
 
     def on_headers_complete(self) -> None:  # noqa: D102
         exchange = self._exchange
-        raw, self._raw_headers = self._raw_headers, []
-        status = self._parser.get_status_code()
         if exchange is None or exchange.is_complete:
             return
+        status = self._parser.get_status_code()
         if status < 200:
             if status == 101:
                 raise ValueError("it switches to another protocol")
+            self._heads_due.append(None)  # an interim answer: another one follows
             return
         exchange.status = status
-        exchange.headers = headers = build_headers(raw)
+        exchange.headers = headers = build_headers(self._header_names, self._header_values)
         self._can_stay = self._parser.should_keep_alive()
         coding = _get(headers, "transfer-encoding")
         if coding is None:
@@ -299,7 +299,8 @@ class Connection(asyncio.Protocol):
         exchange = self._exchange
         if exchange is not None and exchange.status:
             exchange.is_complete = True
-        self._raw_headers.clear()  # trailers are not read
+        self._header_names.clear()  # trailers are not read
+        self._header_values.clear()
 
     # -- what follows from it
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from turnout.errors import InvalidInputError
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _OURS = frozenset({"host", "accept-encoding", "authorization", "content-length", "transfer-encoding"})
-_new, _fill = dict[str, str].__new__, dict[str, str].update
+_new, _fill = dict[str, str].__new__, dict[str, str].update  # past the lower-casing of `Headers`: they are lower
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -86,19 +86,21 @@ def _name_unencodable(headers: Mapping[str, str]) -> InvalidInputError:
     return InvalidInputError("the URL holds a character that HTTP cannot carry: percent-encode it")
 
 
-def build_headers(raw: list[tuple[bytes, bytes]]) -> Headers:
-    """Return the headers of an answer, names in lower case, the values of a repeated one joined with ``", "``."""
-    plain = {_decode_name(name): value.decode("latin-1") for name, value in raw}
-    if len(plain) < len(raw):
-        values: dict[str, list[str]] = {}
-        for name, value in raw:
-            values.setdefault(_decode_name(name), []).append(value.decode("latin-1"))
-        plain = {name: ", ".join(several) for name, several in values.items()}
-    headers = _new(Headers)  # past the lower-casing of `Headers`, which is done
-    _fill(headers, plain)
-    return headers
-
-
 @lru_cache(maxsize=512)
 def _decode_name(name: bytes) -> str:
     return name.decode("latin-1").lower()
+
+
+_decode_value = partial(str, encoding="latin-1")
+
+
+def build_headers(names: list[bytes], values: list[bytes]) -> Headers:
+    """Return the headers of an answer, names in lower case, the values of a repeated one joined with ``", "``."""
+    headers = _new(Headers)
+    _fill(headers, zip(map(_decode_name, names), map(_decode_value, values), strict=True))
+    if len(headers) < len(names):
+        several: dict[str, list[str]] = {}
+        for name, value in zip(names, values, strict=True):
+            several.setdefault(_decode_name(name), []).append(_decode_value(value))
+        _fill(headers, {name: ", ".join(texts) for name, texts in several.items()})
+    return headers

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from chat_streams import delta_event, joined, make_route, stream, stream_bytes, types_of
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turnout.chunks import (
@@ -242,6 +242,7 @@ def test_think_tags_are_split_off_wherever_they_are_cut_and_nothing_else_is_lost
     assert joined(chunks, ReasoningDelta) == response.reasoning
 
 
+@settings(deadline=None)
 @given(st.text("<>/think \n", max_size=30), st.text("<>/think \n", max_size=30), st.lists(st.integers(0, 80)))
 def test_the_splitter_gives_the_same_for_any_cuts_and_loses_only_the_tags(thought, rest, cuts):
     whole = f"<think>{thought}</think>{rest}"
@@ -717,6 +718,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(
     st.lists(JSON | st.builds(lambda delta: {"choices": [{"index": 0, "delta": delta}]}, JSON), max_size=5),
     st.booleans(),
@@ -733,6 +735,7 @@ def test_no_json_whatever_makes_another_error_than_turnouts(events, is_error_eve
         pass
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_no_bytes_whatever_make_another_error_than_turnouts(data):
     decoder = StreamDecoder(make_route())

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from chat_streams import make_route
-from hypothesis import given
+from hypothesis import given, settings
 from test_openai_chat_stream import JSON
 
 from turnout.errors import (
@@ -157,6 +157,7 @@ def test_only_200_bytes_of_a_foreign_body_are_quoted():
     assert len(caught.value.body or b"") == 10_000
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_no_json_whatever_makes_another_error_than_turnouts(value):
     try:
