@@ -47,7 +47,7 @@ run: $(VENV)/.run ## set everything up and stream a story from the embedded mode
 
 # ---- working on it --------------------------------------------------------------------------------------------------
 
-TESTS = $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
+TESTS = $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile -rs
 
 .PHONY: test
 test: $(VENV)/.dev ## set everything up and run all tests
@@ -74,7 +74,7 @@ check: $(VENV)/.dev ## lint, format, types, shape, floors, words, docs in step: 
 .PHONY: check-lint check-format check-types check-shape check-floors check-words check-docs
 check-lint: $(VENV)/.dev
 	$(SAY) 'ruff check'
-	@$(PY) -m ruff check --quiet
+	@$(PY) -m ruff check --quiet --output-format concise
 check-format: $(VENV)/.dev
 	$(SAY) 'ruff format --check'
 	@$(PY) -m ruff format --check --quiet

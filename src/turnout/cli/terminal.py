@@ -65,10 +65,10 @@ def print_error(message: str) -> None:
 
 def print_json(value: Any) -> None:
     """Write `value` to stdout as indented JSON; decimals are numbers with all their digits."""
-    from msgspec.json import Encoder, format
+    from msgspec import json
 
-    encoder = Encoder(decimal_format="number", enc_hook=str)
-    print(format(encoder.encode(value), indent=2).decode())
+    encoder = json.Encoder(decimal_format="number", enc_hook=str)
+    print(json.format(encoder.encode(value), indent=2).decode())
 
 
 def clean(text: str) -> str:

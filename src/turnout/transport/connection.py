@@ -40,9 +40,10 @@ class Connection(asyncio.Protocol):
     """A connection in a pool, opened by `connect.open_connection`."""
 
     __slots__ = (
-        *("_body_rest", "_can_stay", "_clock_s", "_deadline", "_exchange", "_fault", "_head_bytes", "_kind", "_limits"),
-        *("_loop", "_opening", "_parser", "_header_names", "_header_values", "_heads_due", "_pool", "_timer", "_timer_at", "_tls", "_transport"),
-        *("_tunnel", "idle_since", "on_message_begin", "is_closed", "is_reused", "is_spoiled", "is_write_paused", "key", "shown"),
+        *("_body_rest", "_can_stay", "_clock_s", "_deadline", "_exchange", "_head_bytes", "_header_names"),
+        *("_header_values", "_heads_due", "_kind", "_limits", "_loop", "_opening", "_parser", "_pool", "_timer"),
+        *("_timer_at", "_tls", "_transport", "_tunnel", "idle_since", "is_closed", "is_reused", "is_spoiled"),
+        *("is_write_paused", "key", "on_message_begin", "shown"),
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, pool: Pool, key: str, shown: str, limits: Limits) -> None:
@@ -57,7 +58,6 @@ class Connection(asyncio.Protocol):
         self._pool = pool
         self._limits = limits
         self._transport: asyncio.Transport
-        self._parser = HttpResponseParser(self)
         self._tls: TLSLayer | None = None
         self._exchange: Exchange | None = None
         self._opening: asyncio.Future[None] | None = None
@@ -66,10 +66,10 @@ class Connection(asyncio.Protocol):
         self._header_values: list[bytes] = []
         self._heads_due: list[None] = []  # one entry for each answer that may begin
         self.on_message_begin = self._heads_due.pop  # one more raises IndexError: bytes that belong to no answer
+        self._parser = HttpResponseParser(self)
         self._head_bytes = 0  # since the last piece of body: what a server may send without giving any
         self._body_rest: memoryview[int] = memoryview(b"")
         self._can_stay = False
-        self._fault: Exception | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._deadline: float | None = None

@@ -18,7 +18,7 @@ from turnout.transport.exchange import Exchange, Limits, StaleConnectionError
 from turnout.transport.head import render_head
 from turnout.transport.pool import Pool
 from turnout.transport.proxy import ProxyTable
-from turnout.transport.response import Response
+from turnout.transport.response import Guard, Response
 from turnout.transport.target import split_url
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ class HTTPTransport:
                 raise
             exchange.waiter = None
             if exchange.error is None or exchange.status:
-                return Response(exchange, self._limits, queued_s)
+                guard = None if exchange.is_complete else Guard(exchange)
+                return Response(exchange.status, exchange.headers, queued_s, exchange, self._limits, guard)
             if not isinstance(exchange.error, StaleConnectionError):  # which a fresh connection never raises
                 raise exchange.error
             connection, is_fresh = None, True

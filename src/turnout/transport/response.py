@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from turnout.errors import ResponseError
 from turnout.transport.exchange import PIECE, WHOLE, describe_oversize
 
@@ -16,24 +18,34 @@ if TYPE_CHECKING:
 _get = dict[str, str].get  # names are in lower case here, so that the look-up of `Headers` need not lower them
 
 
-class Response:
+class Guard:
+    """Held by a response whose body is still to come: when both are dropped, the connection is closed."""
+
+    __slots__ = ("_exchange",)
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def __del__(self) -> None:
+        connection = self._exchange.connection
+        if connection is not None:
+            connection.abort_from_anywhere()
+
+
+class Response(Struct, eq=False):
     """One answer (a `seam.HTTPResponse`). Dropped unread, it closes its connection.
 
     `queued_s` is how long the request waited for `max_connections_per_host`, in seconds.
     """
 
-    __slots__ = ("_decoder", "_exchange", "_limits", "headers", "queued_s", "status")
-
-    def __init__(self, exchange: Exchange, limits: Limits, queued_s: float) -> None:
-        self._exchange = exchange
-        self._limits = limits
-        self._decoder: Decoder | None = None
-        self.status: int = exchange.status
-        self.headers: Headers = exchange.headers
-        self.queued_s = queued_s
-        coding = _get(exchange.headers, "content-encoding")
-        if coding is not None:
-            self._decoder = self._find_decoder(coding)
+    status: int
+    headers: Headers
+    queued_s: float
+    _exchange: Exchange
+    _limits: Limits
+    _guard: Guard | None
+    _decoder: Decoder | None = None
+    _is_looked_at: bool = False  # whether the coding of the body is known
 
     @property
     def waited_for_connection(self) -> bool:
@@ -47,7 +59,7 @@ class Response:
         connection broke before the end of the body, and `ResponseError` when the body cannot be decompressed.
         """
         exchange = self._exchange
-        decoder = self._decoder
+        decoder = self._decoder if self._is_looked_at else self._find_decoder()
         while True:
             if exchange.pieces or (decoder is not None and decoder.has_rest):
                 data = exchange.take() if decoder is None else self._decode(decoder, self._limits.waiting_bytes)
@@ -76,7 +88,7 @@ class Response:
             raise exchange.error
         if exchange.size > limit:
             raise describe_oversize(limit, exchange.url)
-        decoder = self._decoder
+        decoder = self._decoder if self._is_looked_at else self._find_decoder()
         if decoder is None:
             return exchange.take()
         body = self._decode(decoder, limit + 1)
@@ -91,21 +103,23 @@ class Response:
         if connection is not None:
             connection.abort_from_anywhere()
 
-    def __del__(self) -> None:
-        if self._exchange.connection is not None:
-            self.close()
-
     def __repr__(self) -> str:
         return f"Response({self.status}, {self.headers!r})"
 
-    def _find_decoder(self, coding: str) -> Decoder | None:
+    def _find_decoder(self) -> Decoder | None:
+        self._is_looked_at = True
+        coding = _get(self.headers, "content-encoding")
+        if coding is None:
+            return None
         from turnout.transport.decoding import find_decoder  # here: most answers are not compressed
 
         try:
-            return find_decoder(coding)
+            self._decoder = find_decoder(coding)
         except ResponseError:
+            self._is_looked_at = False
             self.close()
             raise
+        return self._decoder
 
     def _decode(self, decoder: Decoder, max_bytes: int) -> bytes:
         try:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from hypothesis import strategies as st
+
 from turnout.catalog.quirks import Quirks
-from turnout.chunks import Chunk, ReasoningDelta, TextDelta
 from turnout.protocols.openai_chat import StreamDecoder
 from turnout.routing.route import Route
 from turnout.transport.sse import SSEParser
@@ -14,7 +15,28 @@ from turnout.transport.sse import SSEParser
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from turnout.chunks import Chunk, ReasoningDelta, TextDelta
     from turnout.responses import ModelResponse
+
+
+DONE = b"[DONE]"
+
+# fmt: off
+_NAMES = [
+    "id", "model", "choices", "usage", "error", "x_groq", "object", "type", "detail", "errors", "index",
+    "delta", "message", "finish_reason", "content", "reasoning", "reasoning_content",
+    "reasoning_details", "refusal", "tool_calls", "executed_tools", "images", "function", "name",
+    "arguments", "text", "thinking", "image_url", "url", "code", "param", "prompt_tokens",
+    "completion_tokens", "total_tokens", "cached_tokens", "prompt_tokens_details",
+]
+# fmt: on
+_LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+JSON = st.recursive(
+    _LEAVES | st.sampled_from(["stop", "error", "<think>"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_NAMES), inner, max_size=5),
+    max_leaves=25,
+)
+"""Any JSON, with the names that this wire format uses."""
 
 
 def make_route(**quirks: Any) -> Route:
@@ -60,3 +82,16 @@ def types_of(chunks: list[Chunk]) -> list[str]:
 def joined(chunks: list[Chunk], kind: type[TextDelta] | type[ReasoningDelta]) -> str:
     """Return the text of all chunks of `kind`."""
     return "".join([chunk.text for chunk in chunks if isinstance(chunk, kind)])
+
+
+def call_event(*calls: Any) -> bytes:
+    """Return the data of an event with pieces of tool calls."""
+    return delta_event(tool_calls=list(calls))
+
+
+def piece(name: Any = None, arguments: Any = None, **fields: Any) -> dict[str, Any]:
+    """Return a piece of a tool call."""
+    return {**fields, "function": {"name": name, "arguments": arguments}}
+
+
+STOP = delta_event("stop")

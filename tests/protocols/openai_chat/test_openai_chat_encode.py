@@ -331,6 +331,10 @@ def part_of(part):
     return messages_of(Message.user("see", part))[0]["content"][1]
 
 
+def sound(data, name):
+    return {"type": "input_audio", "input_audio": {"data": data, "format": name}}
+
+
 def image(url):
     return {"type": "image_url", "image_url": {"url": url}}
 
@@ -350,14 +354,14 @@ def image(url):
             Video(data=MP4),
             {"type": "video_url", "video_url": {"url": "data:video/mp4;base64,AAAAGGZ0eXBpc29t"}},
         ),
-        (Audio(data=b"RIFF....WAVE"), {"type": "input_audio", "input_audio": {"data": "UklGRi4uLi5XQVZF", "format": "wav"}}),
-        (Audio(data=b"ID3"), {"type": "input_audio", "input_audio": {"data": "SUQz", "format": "mp3"}}),
-        (Audio(url="data:audio/wav;base64,SUQz"), {"type": "input_audio", "input_audio": {"data": "SUQz", "format": "mp3"}}),
-        (Audio(data=b"OggS"), {"type": "input_audio", "input_audio": {"data": "T2dnUw==", "format": "ogg"}}),
-        (Audio(data=MP4), {"type": "input_audio", "input_audio": {"data": "AAAAGGZ0eXBpc29t", "format": "m4a"}}),
+        (Audio(data=b"RIFF....WAVE"), sound("UklGRi4uLi5XQVZF", "wav")),
+        (Audio(data=b"ID3"), sound("SUQz", "mp3")),
+        (Audio(url="data:audio/wav;base64,SUQz"), sound("SUQz", "mp3")),
+        (Audio(data=b"OggS"), sound("T2dnUw==", "ogg")),
+        (Audio(data=MP4), sound("AAAAGGZ0eXBpc29t", "m4a")),
         (
             Audio(data=b"\x1aE\xdf\xa3", media_type="audio/webm"),
-            {"type": "input_audio", "input_audio": {"data": "GkXfow==", "format": "webm"}},
+            sound("GkXfow==", "webm"),
         ),
         (
             File(data=PDF),
@@ -388,7 +392,7 @@ def test_media_go_as_the_wire_has_them_and_their_bytes_tell_the_type(part, writt
 @pytest.mark.parametrize(
     ("part", "said"),
     [
-        (Image(data=b"????"), r"messages\[0\]\.content\[1\]: the bytes do not show their type: pass `Image\(…, media_type=…\)`"),
+        (Image(data=b"????"), r"content\[1\]: the bytes do not show their type: pass `Image\(…, media_type=…\)`"),
         (Image(data=PDF), "the Image holds application/pdf"),
         (Video(data=PNG), "the Video holds image/png"),
         (Image(data=MP4), "the Image holds video/mp4"),

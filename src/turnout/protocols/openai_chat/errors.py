@@ -131,7 +131,7 @@ def refused_field(error: APIStatusError, candidates: frozenset[str]) -> str | No
 
 
 _TOO_HIGH = re.compile(
-    r"less than|at most|greater than|maximum|exceed|too large|too high|range|[<>]=?\s*\d|integer", re.I
+    r"less than|at most|at least|greater than|maximum|exceed|too large|too high|range|[<>]=?\s*\d|integer", re.I
 )
 _UNSUPPORTED = re.compile(r"unsupported|not supported|unrecogni[sz]ed|unknown|not permitted|extra|unexpected", re.I)
 
