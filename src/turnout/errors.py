@@ -22,12 +22,12 @@
     │   ├── APIConnectionError        refused, reset, no such host, TLS, proxy
     │   ├── APITimeoutError           `kind`: connect, first_chunk, idle or total
     │   ├── ResponseError             a 200 whose body is no answer (HTML, cut JSON, no choices)
-    │   └── StreamError               the stream went wrong; `.text` is what came before
-    │       ├── TruncatedStreamError      it ended with neither finish reason nor end mark
-    │       ├── MalformedStreamError      an event could not be read
-    │       ├── ProviderStreamError       the provider sent an error inside the stream
-    │       └── StreamClosedError         it was left before its end, or is read twice
-    ├── AllCandidatesFailedError      every fallback failed; `.attempts` holds each
+    │   ├── StreamError               the stream went wrong; `.text` is what came before
+    │   │   ├── TruncatedStreamError      it ended with neither finish reason nor end mark
+    │   │   ├── MalformedStreamError      an event could not be read
+    │   │   ├── ProviderStreamError       the provider sent an error inside the stream
+    │   │   └── StreamClosedError         it was left before its end, or is read twice
+    │   └── AllCandidatesFailedError  every fallback failed; `.attempts` holds each
     └── LocalModelError               the embedded model cannot be fetched or started
 
 Each carries `provider`, `model`, `url`, `status`, `body` (raw), `request_id`, `text`, `attempts` and `is_retryable`

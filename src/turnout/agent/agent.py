@@ -6,11 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from turnout.agent.inputs import read_messages
-from turnout.agent.loop import Run, run_whole
 from turnout.agent.options import check_options
-from turnout.agent.runtime import default_runtime
-from turnout.agent.stream import AgentStream
-from turnout.call import Call
 from turnout.context import RequestContext
 from turnout.errors import InvalidInputError
 from turnout.messages import Message
@@ -19,8 +15,10 @@ from turnout.routing.model import read_model
 
 if TYPE_CHECKING:
     from turnout.agent.inputs import MessagesArgument
+    from turnout.agent.loop import Run
     from turnout.agent.options import CallOptions
     from turnout.agent.result import Result
+    from turnout.agent.stream import AgentStream
     from turnout.agent.sync import SyncStream
     from turnout.requests import ModelSettings, Timeouts
     from turnout.routing.model import Candidate, ModelArgument
@@ -83,6 +81,8 @@ class Agent:
         `messages` is a string, a list of strings and parts (one user message), or a list of `Message` objects or
         OpenAI-style dicts. The options are those of `CallOptions`. Raises an error of `turnout.errors`.
         """
+        from turnout.agent.loop import run_whole  # here, as below: an agent that is only made needs no event loop
+
         return await run_whole(await self._prepare(messages, check_options(options), is_stream=False))
 
     def stream(self, messages: MessagesArgument, **options: Unpack[CallOptions]) -> AgentStream:
@@ -90,6 +90,8 @@ class Agent:
 
         Nothing is sent before the stream is awaited, entered or iterated. Takes what `generate` takes.
         """
+        from turnout.agent.stream import AgentStream
+
         checked = check_options(options)
         return AgentStream(lambda: self._prepare(messages, checked, is_stream=True))
 
@@ -106,6 +108,10 @@ class Agent:
         return SyncStream(self.stream(messages, **options))
 
     async def _prepare(self, messages: MessagesArgument, options: CallOptions, *, is_stream: bool) -> Run:
+        from turnout.agent.loop import Run
+        from turnout.agent.runtime import default_runtime
+        from turnout.call import Call
+
         context = _read_context(options.get("request_context"))
         conversation = read_messages(messages)
         instructions = await _resolve(self.instructions, context)

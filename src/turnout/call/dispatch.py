@@ -18,7 +18,7 @@ from turnout.requests import ModelRequest, ModelSettings, Timeouts, merge_deep, 
 from turnout.responses import Attempt, Warning
 from turnout.routing.learned import Lessons
 from turnout.routing.model import Candidate
-from turnout.routing.resolve import resolve_candidate, retired_message
+from turnout.routing.resolution import resolve_candidate, retired_message
 from turnout.transport.retry import RetryPolicy
 
 if TYPE_CHECKING:

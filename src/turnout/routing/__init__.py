@@ -1,8 +1,12 @@
 """Routing: from a model id or config, the environment and the request context to a `Route`."""
 
-from turnout.routing.model import Candidate, ModelArgument, ModelConfig, ModelSpec, read_model
-from turnout.routing.resolve import resolve, resolve_candidate
-from turnout.routing.route import Route
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from turnout.routing.model import Candidate, ModelArgument, ModelConfig, ModelSpec, read_model
+    from turnout.routing.resolution import resolve, resolve_candidate
+    from turnout.routing.route import Route
 
 __all__ = [
     "Candidate",
@@ -14,3 +18,16 @@ __all__ = [
     "resolve",
     "resolve_candidate",
 ]
+
+_HOMES = {"Route": "route", "resolve": "resolution", "resolve_candidate": "resolution"}
+
+
+def __getattr__(name: str) -> object:
+    """Import a name when it is first used: an agent needs the forms of a model, and not yet the catalog."""
+    if name not in __all__:
+        raise AttributeError(f"module 'turnout.routing' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"turnout.routing.{_HOMES.get(name, 'model')}"), name)
+    globals()[name] = value
+    return value

@@ -94,7 +94,8 @@ def build_headers(names: list[bytes], values: list[bytes]) -> Headers:
     headers = _new(Headers)
     if not names:
         return headers
-    keys = _decode_names(b"\0".join(names))
+    joined = b"\0".join(names)
+    keys = _decode_names(joined) if len(joined) < 2048 else _decode_names.__wrapped__(joined)  # bounds the cache
     texts = b"\0".join(values).decode("latin-1").split("\0")  # decoded together, which is cheaper than one by one
     _fill(headers, zip(keys, texts, strict=True))
     if len(headers) < len(keys):

@@ -152,7 +152,7 @@ def test_content_that_is_one_part_is_read_as_a_list_of_one():
 
 
 def test_a_part_that_nobody_can_read_is_a_warning():
-    parts = [{"type": "reference", "reference_ids": [1]}, {"type": "text", "text": None}]
+    parts = [{"type": "reference", "reference_ids": [1]}, {"type": ["odd"]}]
     _, response = stream([delta_event(content=parts), STOP])
     assert [warning.code for warning in response.warnings] == ["unread_content", "unread_content"]
     assert "'reference'" in str(response.warnings[0])
@@ -198,3 +198,9 @@ def test_tools_that_the_provider_ran_are_parts_and_a_later_record_completes_the_
     assert response.message.content[1:3] == [ServerTool("search", ended), ServerTool("python", {"name": "python"})]
     assert response.message.content[-1] == ServerTool("tool", {})
     assert (response.tool_calls, response.finish_reason) == ([], "stop")
+
+
+@pytest.mark.parametrize(("audio", "codes"), [({"data": "QQ=="}, ["unread_content"]), ({"data": ""}, []), ("odd", [])])
+def test_sound_that_nobody_reads_yet_is_a_warning(audio, codes):
+    _, response = stream([delta_event(audio=audio), delta_event(audio=[], id={}), STOP])
+    assert [warning.code for warning in response.warnings] == codes

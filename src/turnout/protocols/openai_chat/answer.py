@@ -116,6 +116,8 @@ class Answer:
             self._add_run_tools(delta.executed_tools)
         if delta.images:
             self._add_images(delta.images)
+        if delta.audio and is_object(delta.audio) and delta.audio.get("data"):
+            self._unread.add("audio")
 
     def close(self) -> None:
         """End everything that is open."""
@@ -183,7 +185,7 @@ class Answer:
                 self._add_part(part)
 
     def _add_part(self, part: dict[str, Any]) -> None:
-        kind = part.get("type")
+        kind = as_text(part.get("type"))
         text = as_text(part.get("text"))
         if kind in _THINKING_PARTS:
             self._stop_splitting()
@@ -196,7 +198,7 @@ class Answer:
         elif text is not None and (kind is None or kind in _TEXT_PARTS):
             self._add_content(text)
         else:
-            self._unread.add(str(kind))
+            self._unread.add(kind or "unknown")
 
     def _add_details(self, details: object) -> None:
         for detail in details if is_array(details) else []:

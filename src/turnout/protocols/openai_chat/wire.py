@@ -38,6 +38,7 @@ class Delta(Struct):
     reasoning_details: Any = None
     executed_tools: Any = None
     images: Any = None
+    audio: Any = None
 
 
 class Choice(Struct):
@@ -172,6 +173,7 @@ def _convert_delta(item: object) -> Delta | None:
         reasoning_details=item.get("reasoning_details"),
         executed_tools=item.get("executed_tools"),
         images=item.get("images"),
+        audio=item.get("audio"),
     )
 
 

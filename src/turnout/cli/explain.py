@@ -1,0 +1,132 @@
+"""`turnout explain`: every step from a model's id to the call that would be made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from turnout.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from turnout.catalog.types import Model
+    from turnout.errors import MissingKeyError
+    from turnout.routing.route import Route
+
+ModelId = Annotated[str, typer.Argument(metavar="MODEL", help="A model, such as ovhcloud/gpt-oss-120b.")]
+URL = Annotated[
+    str | None, typer.Option("--url", metavar="URL", help="Base URL of a server of your own, as with `turnout chat`.")
+]
+AsJSON = Annotated[bool, typer.Option("--json", help="Print the same as one JSON object.")]
+
+
+def explain(*, model: ModelId, url: URL = None, as_json: AsJSON = False) -> int:
+    """Show where a call of MODEL would go, step by step.
+
+    Nothing is sent. The provider, the URL and where it comes from, the wire format, whether a key was found and in
+    which variable (never the key itself), what the catalog knows of the model, and what is missing.
+
+    The exit code is 0 where the way is known, even if the key is missing; 1 where MODEL cannot be routed.
+    """
+    from turnout.cli.terminal import print_json
+    from turnout.routing import Candidate, ModelConfig
+    from turnout.routing.resolution import trace_candidate
+
+    candidate = Candidate(model=ModelConfig(id=model, url=url) if url else model.strip())
+    try:
+        route, missing = trace_candidate(candidate)
+    except ConfigurationError as error:
+        if not as_json:
+            raise
+        from turnout.cli.report import error_object
+
+        print_json({"model": model, "is_ready": False, **error_object(error)})
+        return 1
+    obstacle = _check_protocol(route)
+    problem = obstacle or missing
+    if as_json:
+        print_json(_route_object(route, problem))
+    else:
+        _print_route(route, problem)
+    return 0 if obstacle is None else 1
+
+
+def _check_protocol(route: Route) -> ConfigurationError | None:
+    from turnout.protocols import find_protocol
+
+    try:
+        find_protocol(route.protocol)
+    except ConfigurationError as error:
+        return error
+    return None
+
+
+def _print_route(route: Route, problem: ConfigurationError | MissingKeyError | None) -> None:
+    from turnout.cli.terminal import clean, print_error
+
+    lines = [step.partition(": ")[::2] for step in route.steps]
+    if not route.is_launched:
+        lines.append(("request", f"POST {route.url}"))
+    if route.headers:
+        lines.append(("headers", ", ".join(sorted(route.headers))))
+    lines += _describe_facts(route.facts) if route.facts else [("catalog", "does not list this model: no facts, no prices")]
+    lines += [("warning", warning.message) for warning in route.warnings]
+    print(clean(route.asked))
+    for label, text in lines:
+        print(f"  {label:<18}{clean(text)}")
+    if problem is None:
+        print("ready: a call would be sent")
+    else:
+        print_error(f"not ready: {problem}")
+
+
+def _describe_facts(model: Model) -> list[tuple[str, str]]:
+    """Return what the catalog knows of `model`, as labels and texts."""
+    from turnout.catalog.columns import UNKNOWN, format_context, format_price, format_retirement
+
+    flags = {
+        "tools": model.supports_tools,
+        "reasoning": model.supports_reasoning,
+        "structured output": model.supports_structured_output,
+    }
+    words = {True: "yes", False: "no", None: UNKNOWN}
+    lines = [
+        ("kind", f"{model.kind}: {', '.join(model.input_modalities)} in, {', '.join(model.output_modalities)} out"),
+        ("context", f"{format_context(model.context)} tokens, answer up to {format_context(model.max_output)}"),
+        ("supports", ", ".join(f"{name}: {words[flag]}" for name, flag in flags.items())),
+        ("price", f"{format_price(model.input_price)} in, {format_price(model.output_price)} out (per 1M tokens)"),
+        ("source", model.source),
+    ]
+    if model.retired:
+        lines.insert(0, ("retired", format_retirement(model).removeprefix("retired ")))
+    return lines
+
+
+def _route_object(route: Route, problem: ConfigurationError | None) -> dict[str, Any]:
+    facts = route.facts
+    return {
+        "model": route.asked,
+        "is_ready": problem is None,
+        "problem": problem and {"type": type(problem).__name__, "message": problem.message},
+        "provider": route.provider,
+        "wire_model": route.model,
+        "url": route.url,
+        "is_launched": route.is_launched,
+        "protocol": route.protocol,
+        "headers": sorted(route.headers),
+        "steps": route.steps,
+        "facts": facts and {
+            "context": facts.context,
+            "max_output": facts.max_output,
+            "supports_tools": facts.supports_tools,
+            "supports_reasoning": facts.supports_reasoning,
+            "supports_structured_output": facts.supports_structured_output,
+            "input_modalities": facts.input_modalities,
+            "output_modalities": facts.output_modalities,
+            "input_price": facts.input_price,
+            "output_price": facts.output_price,
+            "retired": facts.retired,
+            "successor": facts.successor,
+        },
+        "warnings": [{"code": warning.code, "message": warning.message} for warning in route.warnings],
+    }  # fmt: skip

@@ -1,0 +1,285 @@
+"""`resolve`: ids, configs, keys and hosts."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from turnout import ModelConfig, RequestContext, catalog
+from turnout.errors import ConfigurationError, InvalidModelError, MissingKeyError, UnknownProviderError
+from turnout.routing import resolve
+
+OVH = "https://oai.endpoints.kepler.ai.cloud.ovh.net/v1"
+KEY = "planted-key-0001"
+
+
+def bearer(headers: dict[str, str]) -> str | None:
+    return headers.get("authorization")
+
+
+@pytest.fixture
+def key(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("OVHCLOUD_API_KEY", KEY)
+    return KEY
+
+
+def test_a_catalog_id(key: str) -> None:
+    route = resolve("ovhcloud/gpt-oss-120b")
+    assert (route.url, route.base_url) == (OVH + "/chat/completions", OVH)
+    assert (route.provider, route.model, route.protocol) == ("ovhcloud", "gpt-oss-120b", "openai_chat")
+    assert bearer(route.headers) == f"Bearer {KEY}"
+    assert route.facts is catalog.find("ovhcloud/gpt-oss-120b") or route.facts == catalog.find("ovhcloud/gpt-oss-120b")
+    assert route.warnings == []
+    assert route.quirks.single_system_message
+
+
+def test_an_id_is_split_at_the_first_slash_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
+    route = resolve("openrouter/openai/gpt-oss-120b")
+    assert (route.provider, route.model) == ("openrouter", "openai/gpt-oss-120b")
+
+
+def test_the_provider_ignores_case_and_the_model_is_sent_as_written(key: str) -> None:
+    route = resolve("OVHCloud/GPT-OSS-120B")
+    assert (route.provider, route.model) == ("ovhcloud", "GPT-OSS-120B")
+    assert route.facts is not None
+
+
+def test_without_a_key_a_provider_that_allows_it_is_called_anonymously() -> None:
+    route = resolve("ovhcloud/gpt-oss-120b")
+    assert bearer(route.headers) is None
+    assert [warning.code for warning in route.warnings] == ["anonymous_call"]
+
+
+@pytest.mark.parametrize("empty", ["", "   "])
+def test_an_empty_variable_is_not_a_key(monkeypatch: pytest.MonkeyPatch, empty: str) -> None:
+    monkeypatch.setenv("GROQ_API_KEY", empty)
+    with pytest.raises(MissingKeyError, match=r"`groq/x` needs an API key: set `GROQ_API_KEY` or pass `api_key=`"):
+        resolve("groq/x")
+
+
+def test_the_argument_goes_before_the_config_the_environment_and_dotenv(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = {"id": "groq/x", "api_key": "of-the-config"}
+    Path(".env").write_text("GROQ_API_KEY=of-the-dotenv\nGROQ_BASE_URL=http://127.0.0.1:1/v1\n")
+    assert bearer(resolve("groq/x").headers) == "Bearer of-the-dotenv"
+    assert resolve("groq/x").base_url == "http://127.0.0.1:1/v1"
+    monkeypatch.setenv("GROQ_API_KEY", "of-the-environment")
+    assert bearer(resolve("groq/x").headers) == "Bearer of-the-environment"
+    assert bearer(resolve(config).headers) == "Bearer of-the-config"
+    assert bearer(resolve(config, api_key="of-the-call").headers) == "Bearer of-the-call"
+
+
+def test_environment_and_dotenv_are_read_at_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("one-key", "two-key"):
+        monkeypatch.setenv("GROQ_API_KEY", value)
+        assert bearer(resolve("groq/x").headers) == f"Bearer {value}"
+    monkeypatch.delenv("GROQ_API_KEY")
+    for value in ("three-key", "four-keys"):
+        Path(".env").write_text(f"export GROQ_API_KEY='{value}'\n")
+        assert bearer(resolve("groq/x").headers) == f"Bearer {value}"
+    Path(".env").unlink()
+    with pytest.raises(MissingKeyError):
+        resolve("groq/x")
+
+
+def test_dotenv_is_not_put_into_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    Path(".env").write_text("GROQ_API_KEY=secret-of-dotenv\n")
+    resolve("groq/x")
+    assert "GROQ_API_KEY" not in os.environ
+
+
+def test_a_dotenv_folder_is_passed_over_and_a_binary_one_is_an_error() -> None:
+    Path(".env").mkdir()
+    with pytest.raises(MissingKeyError):
+        resolve("groq/x")
+    Path(".env").rmdir()
+    Path(".env").write_bytes(b"GROQ_API_KEY=\xff\xfe\n")
+    with pytest.raises(ConfigurationError, match="UTF-8"):
+        resolve("groq/x")
+
+
+def test_the_base_url_variable_overrides_the_catalog(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("OVHCLOUD_BASE_URL", "http://127.0.0.1:8000/v1/")
+    route = resolve("ovhcloud/gpt-oss-120b")
+    assert route.url == "http://127.0.0.1:8000/v1/chat/completions"
+    assert bearer(route.headers) == f"Bearer {KEY}"
+
+
+def test_the_base_url_variable_of_a_provider_with_a_dash(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = next(row for row in catalog.providers() if "-" in row.id and row.api_key_env and row.base_url)
+    monkeypatch.setenv(provider.api_key_env[0], KEY)
+    monkeypatch.setenv(provider.id.upper().replace("-", "_").replace(".", "_") + "_BASE_URL", "http://127.0.0.1:1")
+    assert resolve(f"{provider.id}/anything").base_url == "http://127.0.0.1:1"
+
+
+def test_a_url_template_is_filled_or_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLOUDFLARE_API_KEY", KEY)
+    with pytest.raises(MissingKeyError, match="CLOUDFLARE_ACCOUNT_ID"):
+        resolve("cloudflare-workers-ai/some-model")
+    monkeypatch.setenv("CLOUDFLARE_ACCOUNT_ID", "acc123")
+    route = resolve("cloudflare-workers-ai/some-model")
+    assert "/acc123/" in route.url
+    assert bearer(route.headers) == f"Bearer {KEY}"
+
+
+def test_an_unknown_provider_is_an_error_with_a_suggestion() -> None:
+    with pytest.raises(UnknownProviderError, match="ovhcloud/gpt-oss-120b"):
+        resolve("ovcloud/gpt-oss-120b")
+
+
+@pytest.mark.parametrize("asked", ["gpt-oss-120b", "/gpt", "ovhcloud/", "", "/"])
+def test_an_id_without_both_halves_says_how_to_write_it(asked: str) -> None:
+    with pytest.raises(InvalidModelError, match="write `provider/model`"):
+        resolve(asked)
+
+
+def test_a_function_of_the_context() -> None:
+    def select(request_context: RequestContext) -> str:
+        return f"ovhcloud/{request_context.task}"
+
+    assert resolve(select, {"task": "a"}).model == "a"
+    assert resolve(select).model == "None"
+
+    async def select_async(request_context: RequestContext) -> str:
+        return "ovhcloud/a"
+
+    with pytest.raises(InvalidModelError, match="await"):
+        resolve(select_async)
+
+
+# ---- configs with a url: whose key goes where ----
+
+
+def config(url: str, id: str, **more: object) -> dict[str, object]:
+    return {"url": url, "id": id, **more}
+
+
+def test_at_the_providers_own_host_the_segment_is_cut_and_its_key_used(key: str) -> None:
+    for url in (OVH, OVH + "/", OVH + "/chat/completions", OVH.replace("https://", "HTTPS://"), OVH.replace("/v1", ":443/v1")):
+        route = resolve(config(url, "ovhcloud/deepseek-r1-distill-llama-70b", headers={"X-Custom-Header": "value"}))
+        assert route.model == "deepseek-r1-distill-llama-70b"
+        assert bearer(route.headers) == f"Bearer {KEY}"
+        assert route.headers["x-custom-header"] == "value"
+        assert route.url.endswith("/v1/chat/completions")
+        assert route.provider == "ovhcloud"
+        assert route.facts is not None
+
+
+FOREIGN = [
+    "http://127.0.0.1:8000/v1",
+    "https://oai.endpoints.kepler.ai.cloud.ovh.net.evil.example/v1",
+    "https://evil.example/oai.endpoints.kepler.ai.cloud.ovh.net/v1",
+    "https://oai.endpoints.kepler.ai.cloud.ovh.net@evil.example/v1",
+    "https://oai.endpoints.kepler.ai.cloud.ovh.net:8443/v1",
+    "http://oai.endpoints.kepler.ai.cloud.ovh.net/v1",
+    "https://evil.example/?https://oai.endpoints.kepler.ai.cloud.ovh.net/v1",
+    "https://evil.example/#@oai.endpoints.kepler.ai.cloud.ovh.net/v1",
+]
+
+
+@pytest.mark.parametrize("url", FOREIGN)
+def test_a_key_never_goes_to_a_foreign_host(key: str, url: str) -> None:
+    route = resolve(config(url, "ovhcloud/gpt-oss-120b"))
+    assert bearer(route.headers) is None
+    assert route.model == "ovhcloud/gpt-oss-120b"
+    assert [warning.code for warning in route.warnings] == ["id_sent_whole"]
+
+
+def test_at_the_host_of_the_base_url_variable_it_is_the_providers(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("OVHCLOUD_BASE_URL", "http://127.0.0.1:8000/v1")
+    route = resolve(config("http://127.0.0.1:8000/other", "ovhcloud/gpt-oss-120b"))
+    assert (route.model, bearer(route.headers)) == ("gpt-oss-120b", f"Bearer {KEY}")
+    foreign = resolve(config("http://127.0.0.1:8001/v1", "ovhcloud/gpt-oss-120b"))
+    assert (foreign.model, bearer(foreign.headers)) == ("ovhcloud/gpt-oss-120b", None)
+
+
+def test_provider_says_whose_it_is(key: str) -> None:
+    for given in ({"provider": "ovhcloud"}, {"providerId": "OVHcloud"}):
+        route = resolve(config("http://127.0.0.1:8000/v1", "ovhcloud/gpt-oss-120b", **given))
+        assert (route.model, bearer(route.headers), route.provider) == ("gpt-oss-120b", f"Bearer {KEY}", "ovhcloud")
+    whole = resolve(config("http://127.0.0.1:8000/v1", "Qwen/Qwen3-32B", provider="ovhcloud"))
+    assert (whole.model, bearer(whole.headers)) == ("Qwen/Qwen3-32B", f"Bearer {KEY}")
+
+
+def test_custom_is_cut_and_has_a_variable_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert resolve(config("http://127.0.0.1:8000/v1", "custom/my/model")).model == "my/model"
+    monkeypatch.setenv("CUSTOM_API_KEY", KEY)
+    assert bearer(resolve(config("http://127.0.0.1:8000/v1", "custom/model")).headers) == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize("model", ["Qwen/Qwen3-32B", "openai/gpt-oss-20b", "plain", "a/b/c"])
+def test_an_id_at_a_server_of_ones_own_is_sent_whole(monkeypatch: pytest.MonkeyPatch, model: str) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    route = resolve(config("http://127.0.0.1:8000/v1", model))
+    assert (route.model, bearer(route.headers), route.protocol) == (model, None, "openai_chat")
+    assert [warning.code for warning in route.warnings] == (["id_sent_whole"] if model.startswith("openai/") else [])
+
+
+def test_own_host_without_a_needed_key_says_so() -> None:
+    with pytest.raises(MissingKeyError, match="GROQ_API_KEY"):
+        resolve(config("https://api.groq.com/openai/v1", "groq/llama-3.3-70b-versatile"))
+
+
+def test_an_authorization_header_takes_the_place_of_a_key() -> None:
+    route = resolve({"id": "groq/x", "headers": {"Authorization": "Bearer mine-own-token"}})
+    assert bearer(route.headers) == "Bearer mine-own-token"
+    assert "mine-own-token" in route.secrets
+
+
+def test_a_config_without_url_is_a_catalog_id_with_more(key: str) -> None:
+    route = resolve(ModelConfig(id="ovhcloud/gpt-oss-120b", headers={"X-A": "b"}))
+    assert (route.base_url, route.headers["x-a"], bearer(route.headers)) == (OVH, "b", f"Bearer {KEY}")
+
+
+def test_protocol_is_forced_and_its_path_added() -> None:
+    route = resolve(config("http://127.0.0.1:8000/v1", "m", protocol="openai_chat"))
+    assert route.url == "http://127.0.0.1:8000/v1/chat/completions"
+
+
+@pytest.mark.parametrize("url", ["ftp://a/b", "127.0.0.1:8000", "", "http://", "http://a b/", "http://a\\@b/"])
+def test_a_url_that_is_none_says_what_to_give(url: str) -> None:
+    with pytest.raises(InvalidModelError, match="url|id"):
+        resolve(config(url, "a/b") | {"url": url or " "})
+
+
+def test_none_means_not_given(key: str) -> None:
+    given = {"id": "ovhcloud/gpt-oss-120b", "url": None, "apiKey": None, "headers": None, "protocol": None}
+    route = resolve(given)
+    assert (route.base_url, bearer(route.headers)) == (OVH, f"Bearer {KEY}")
+
+
+def test_nothing_that_is_shown_holds_the_key(key: str) -> None:
+    route = resolve({"id": "ovhcloud/gpt-oss-120b", "headers": {"X-Token": "other-secret"}})
+    shown = f"{route} {route!r} {route.headers!r} {route.steps}"
+    assert KEY not in shown
+    assert "other-secret" not in shown
+    assert set(route.secrets) == {KEY, "other-secret"}
+
+
+def test_the_steps_tell_where_everything_came_from(key: str) -> None:
+    steps = "\n".join(resolve("ovhcloud/gpt-oss-120b").steps)
+    for word in ("provider: ovhcloud", "gpt-oss-120b", OVH, "openai_chat", "`OVHCLOUD_API_KEY` in the environment"):
+        assert word in steps
+
+
+def test_a_local_path_is_the_launchers(key: str) -> None:
+    route = resolve("local//path/to/model.gguf")
+    assert (route.model, route.is_launched, route.warnings) == ("/path/to/model.gguf", True, [])
+
+
+def test_resolving_again_and_again_opens_nothing(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve("ovhcloud/gpt-oss-120b")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a file was opened")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    monkeypatch.setattr("io.open", refuse)
+    started = time.process_time()
+    for _ in range(100):
+        resolve("ovhcloud/gpt-oss-120b")
+    print(f"resolve: {(time.process_time() - started) * 1e4:.1f} µs")
