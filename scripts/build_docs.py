@@ -1,14 +1,18 @@
-"""Write the generated pages of `docs/providers/`: one a provider, and their index.
+"""Write the generated parts of `docs/`: a page for each provider, their index, the error tree, the help of commands.
 
-They are made from the packaged catalog alone (no refreshed copy, no `turnout.toml`), so the same catalog gives the same
-bytes. `--check` writes nothing and exits with 1 when a page is not what the catalog says.
+The pages in `docs/providers/` are made from the packaged catalog alone (no refreshed copy, no `turnout.toml`), so the
+same catalog gives the same bytes. Other pages are written by hand, but for what stands between `<!-- begin: … -->` and
+`<!-- end -->`. `--check` writes nothing and exits with 1 when a page is stale.
 """
 
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from string import Template
@@ -17,8 +21,10 @@ from typing import TYPE_CHECKING, NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
+from turnout import errors  # noqa: E402
 from turnout.catalog.columns import COLUMNS, format_retirement, row  # noqa: E402
 from turnout.catalog.store import read_packaged  # noqa: E402
+from turnout.cli import COMMANDS  # noqa: E402
 from turnout.protocols import PROTOCOLS  # noqa: E402
 
 if TYPE_CHECKING:
@@ -27,7 +33,8 @@ if TYPE_CHECKING:
     from turnout.catalog.archive import Archive
     from turnout.catalog.types import Model, Provider
 
-PAGES = ROOT / "docs" / "providers"
+DOCS = ROOT / "docs"
+HELP_COLUMNS = 100
 
 USE = Template("""```bash
 $variables
@@ -123,13 +130,13 @@ def main() -> int:
     """Write the pages, or compare them; 1 when `--check` finds a difference."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when a page is stale")
-    parser.add_argument("--out", type=Path, default=PAGES, help="folder of the pages")
+    parser.add_argument("--out", type=Path, default=DOCS, help="folder of the documentation")
     options = parser.parse_args()
-    pages = build_pages(read_packaged())
+    pages = {**build_provider_pages(read_packaged()), **fill_pages(options.out)}
     stale = sorted(find_stale(options.out, pages))
     if options.check:
         for name in stale:
-            print(f"{(options.out / name).as_posix()} is not in step with the catalog: run `make docs`")
+            print(f"{(options.out / name).as_posix()} is not in step with what it is made from: run `make docs`")
         print(f"build_docs: {len(pages)} pages, {len(stale)} stale")
         return 1 if stale else 0
     write_pages(options.out, pages, stale)
@@ -137,11 +144,50 @@ def main() -> int:
     return 0
 
 
-def build_pages(archive: Archive) -> dict[str, str]:
-    """Return the text of every page by its file name."""
+def build_provider_pages(archive: Archive) -> dict[str, str]:
+    """Return the text of every page about providers, by its path below `docs/`."""
     listings = list(read_listings(archive))
-    pages = {f"{listing.provider.id}.md": render_provider(listing) for listing in listings}
-    return {"index.md": render_index(listings, archive), **pages}
+    pages = {f"providers/{listing.provider.id}.md": render_provider(listing) for listing in listings}
+    return {"providers/index.md": render_index(listings, archive), **pages}
+
+
+def fill_pages(folder: Path) -> dict[str, str]:
+    """Return the hand-written pages of `folder` with their generated parts filled in anew."""
+    parts = {"guide/errors.md": error_tree, "guide/command-line.md": command_help}
+    return {name: fill(folder / name, make()) for name, make in parts.items() if (folder / name).is_file()}
+
+
+def fill(path: Path, text: str) -> str:
+    """Return the page at `path` with `text` between its two marks."""
+    page, count = re.subn(
+        r"(<!-- begin: [^\n]*-->\n).*?(<!-- end -->)",
+        lambda match: f"{match[1]}\n{text}\n\n{match[2]}",
+        path.read_text(encoding="utf-8"),
+        flags=re.DOTALL,
+    )
+    if count != 1:
+        sys.exit(f"build_docs: {path} needs one pair of the marks `<!-- begin: … -->` and `<!-- end -->`")
+    return page
+
+
+def error_tree() -> str:
+    """Return the tree that the docstring of `turnout.errors` draws."""
+    indented = (inspect.getdoc(errors) or "").partition("::\n\n")[2].partition("\n\n")[0]
+    return f"```text\n{inspect.cleandoc(indented)}\n```"
+
+
+def command_help() -> str:
+    """Return what `--help` says of every command."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": str(HELP_COLUMNS), "NO_COLOR": "1"}
+    sections: list[str] = []
+    for name in COMMANDS:
+        command = [sys.executable, "-m", "turnout", name, "--help"]
+        told = subprocess.run(command, env=environment, capture_output=True, check=False, encoding="utf-8")
+        if told.returncode:
+            sys.exit(f"build_docs: turnout {name} --help failed: {told.stderr.strip()}")
+        lines = "\n".join(line.rstrip() for line in told.stdout.strip("\n").splitlines())
+        sections.append(f"### turnout {name}\n\n```text\n{lines}\n```")
+    return "\n\n".join(sections)
 
 
 def read_listings(archive: Archive) -> Iterator[Listing]:
@@ -153,17 +199,17 @@ def read_listings(archive: Archive) -> Iterator[Listing]:
 
 
 def find_stale(folder: Path, pages: dict[str, str]) -> Iterator[str]:
-    """Yield the names of pages that are missing, different, or of no provider any more."""
+    """Yield the paths of pages that are missing, different, or of no provider any more."""
     for name, text in pages.items():
         path = folder / name
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             yield name
-    yield from {path.name for path in folder.glob("*.md")} - pages.keys()
+    yield from {f"providers/{path.name}" for path in (folder / "providers").glob("*.md")} - pages.keys()
 
 
 def write_pages(folder: Path, pages: dict[str, str], stale: Sequence[str]) -> None:
     """Write or remove the pages named in `stale`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "providers").mkdir(parents=True, exist_ok=True)
     for name in stale:
         if name in pages:
             (folder / name).write_text(pages[name], encoding="utf-8", newline="\n")

@@ -7,10 +7,10 @@ import os
 from decimal import Decimal
 
 import pytest
-from conftest import KEY
-from provider import Provider, answer, event, reply, stream
 
 import turnout
+from conftest import KEY
+from provider import Provider, answer, event, reply, stream
 from turnout import Agent, Message, ModelConfig, RequestContext
 from turnout.errors import InvalidInputError, InvalidModelError, MissingKeyError, UnknownProviderError
 

@@ -6,8 +6,8 @@ import asyncio
 import time
 
 import pytest
-from provider import Provider, Reply, answer, cut, error, event, events, reply, silence, stream
 
+from provider import Provider, Reply, answer, cut, error, event, events, reply, silence, stream
 from turnout import Agent, AgentStream
 from turnout.errors import (
     APITimeoutError,
@@ -251,7 +251,7 @@ async def test_every_cut_of_a_stream_is_noticed(provider: Provider) -> None:
     whole = b"".join(events(["Hé", "llo"], usage=None))
     finish_at = whole.index(b'"stop"')
     replies = []
-    for position in range(0, len(whole) + 1):
+    for position in range(len(whole) + 1):
         replies.append(stream([whole[:position]]))
     provider.script(*replies)
     for position in range(len(replies)):

@@ -11,9 +11,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from provider import Provider, error, events, reply, silence, stream
 
 import turnout
+from provider import Provider, error, events, reply, silence, stream
 from turnout import Agent
 from turnout.errors import AuthenticationError, StreamClosedError
 
@@ -131,7 +131,9 @@ except KeyboardInterrupt:
 
 def test_ctrl_c_cancels_the_call_and_closes_the_connection(provider: Provider) -> None:
     provider.script(silence())
-    done = subprocess.run([sys.executable, "-W", "error", "-c", INTERRUPTED], capture_output=True, text=True, timeout=20)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", INTERRUPTED], capture_output=True, text=True, timeout=20
+    )
     assert (done.stdout, done.stderr, done.returncode) == ("interrupted\n", "", 0)
     wait_for_close(provider, time.monotonic())
 

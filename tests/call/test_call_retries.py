@@ -6,9 +6,9 @@ import asyncio
 import time
 
 import pytest
+
 from conftest import KEY
 from provider import Provider, Reply, answer, cut, error, event, events, reply, reset, silence, stream
-
 from turnout import Agent
 from turnout.agent.runtime import default_runtime
 from turnout.errors import (
@@ -27,6 +27,7 @@ from turnout.errors import (
 )
 from turnout.fallback import FAILURES_BEFORE_REST, REST_S, Cooldowns
 from turnout.routing import read_model
+from turnout.transport.http import HTTPTransport
 
 MODEL = "ovhcloud/gpt-oss-120b"
 TEXT = "Hello there, friend."
@@ -180,7 +181,10 @@ async def test_an_entry_has_its_own_settings_headers_and_retries(provider: Provi
         settings={"temperature": 1.0, "top_p": 0.5},
     )
     await agent.generate("Hi", settings={"temperature": 0.7})
-    sent = [(request.json["model"], request.json["temperature"], request.headers["x-entry"]) for request in provider.requests]
+    sent = [
+        (request.json["model"], request.json["temperature"], request.headers["x-entry"])
+        for request in provider.requests
+    ]
     assert sent == [("gpt-oss-120b", 0.1, "one")] * 2 + [("gpt-oss-20b", 0.2, "two")]
     assert {request.json["top_p"] for request in provider.requests} == {0.5}
 
@@ -229,9 +233,7 @@ def test_a_rest_ends_and_a_success_forgets() -> None:
 
 
 async def test_a_refused_field_that_turnout_added_is_dropped_and_remembered(provider: Provider) -> None:
-    refused = reply(
-        {"error": {"message": "Unknown parameter: stream_options", "param": "stream_options"}}, 400
-    )
+    refused = reply({"error": {"message": "Unknown parameter: stream_options", "param": "stream_options"}}, 400)
     provider.script(refused, stream(events(usage=None)))
     agent = Agent(model=MODEL, max_retries=0)
     response = await agent.stream("Hi").result()
@@ -245,7 +247,9 @@ async def test_a_refused_field_that_turnout_added_is_dropped_and_remembered(prov
 
 
 async def test_a_refused_token_limit_is_sent_under_its_other_name(provider: Provider) -> None:
-    message = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+    message = (
+        "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+    )
     provider.script(reply({"error": {"message": message, "param": "max_tokens"}}, 400), reply())
     response = await Agent(model=MODEL).generate("Hi", settings={"max_output_tokens": 50})
     assert response.text == TEXT
@@ -328,7 +332,12 @@ async def test_an_error_tells_where_it_happened(provider: Provider) -> None:
     with pytest.raises(ContextLengthError) as caught:
         await Agent(model=MODEL).generate("Hi")
     failed = caught.value
-    assert (failed.provider, failed.model, failed.status, failed.request_id) == ("ovhcloud", "gpt-oss-120b", 400, "req-9")
+    assert (failed.provider, failed.model, failed.status, failed.request_id) == (
+        "ovhcloud",
+        "gpt-oss-120b",
+        400,
+        "req-9",
+    )
     assert failed.url == provider.url + "/chat/completions"
     assert b"too long" in (failed.body or b"")
     assert (failed.code, failed.param) == ("context_length_exceeded", "messages")
@@ -368,3 +377,12 @@ async def test_a_content_filter_inside_a_200_is_a_result(provider: Provider) -> 
 
 async def test_the_runtime_is_shared_by_all_agents() -> None:
     assert default_runtime() is default_runtime()
+
+
+async def test_a_cap_on_connections_is_told_when_it_made_a_call_wait(provider: Provider) -> None:
+    provider.script(stream(pause_s=0.02))
+    agent = Agent(model=MODEL, transport=HTTPTransport(max_connections_per_host=2))
+    responses = await asyncio.gather(*(agent.stream("Hi").result() for _ in range(6)))
+    codes = [[warning.code for warning in response.warnings] for response in responses]
+    assert sorted(codes) == [[], [], *[["queued"]] * 4]
+    assert provider.connections == 2

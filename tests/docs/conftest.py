@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from provider import Exchange, Provider, reply, stream
+from provider import Exchange, Provider, answer, reply, stream
 from turnout.agent.runtime import default_runtime
 from turnout.routing.hosts import base_url_variable
 
@@ -15,8 +15,12 @@ PROVIDERS = {"ovhcloud": "OVHCLOUD_API_KEY", "mistral": "MISTRAL_API_KEY", "groq
 
 
 async def answer_as_asked(exchange: Exchange) -> None:
-    """Answer whole or streamed, as the request wants it."""
-    await (stream() if exchange.request.json.get("stream") else reply())(exchange)
+    """Answer whole or streamed, as the request wants it, in the name of the model that was asked."""
+    if exchange.request.method == "CONNECT":  # a page tried to reach another host
+        await exchange.head(403, content_length="0")
+        return
+    body = exchange.request.json
+    await (stream() if body.get("stream") else reply(answer(model=body["model"])))(exchange)
 
 
 @pytest.fixture

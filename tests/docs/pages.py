@@ -10,14 +10,14 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PROVIDER_PAGES = sorted((DOCS / "providers").glob("*.md"))
-WRITTEN = sorted(
-    path for path in [ROOT / "README.md", *DOCS.rglob("*.md")] if path not in set(PROVIDER_PAGES)
-)
+WRITTEN = sorted(path for path in [ROOT / "README.md", *DOCS.rglob("*.md")] if path not in set(PROVIDER_PAGES))
 """Every page that is not a provider's."""
 
 SHELL = {"bash", "sh", "console", "shell"}
 
-_FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^(?P=indent)```\s*$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(
+    r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^(?P=indent)```\s*$", re.DOTALL | re.MULTILINE
+)
 _LINK = re.compile(r"(?<!!)\[[^\]\n]+\]\(([^)\s]+)\)")
 
 
@@ -32,7 +32,12 @@ class Block(NamedTuple):
     @property
     def is_local(self) -> bool:
         """Whether it runs the embedded model."""
-        return "local/" in self.text or 'extra "local"' in self.text
+        return "local/" in self.text
+
+    @property
+    def expected_output(self) -> str:
+        """What the block says that it prints: its lines that begin with ``#>``."""
+        return "".join(f"{line[3:]}\n" for line in self.text.splitlines() if line.startswith("#> "))
 
 
 def name_of(path: Path) -> str:

@@ -159,7 +159,13 @@ def config(url: str, id: str, **more: object) -> dict[str, object]:
 
 
 def test_at_the_providers_own_host_the_segment_is_cut_and_its_key_used(key: str) -> None:
-    for url in (OVH, OVH + "/", OVH + "/chat/completions", OVH.replace("https://", "HTTPS://"), OVH.replace("/v1", ":443/v1")):
+    for url in (
+        OVH,
+        OVH + "/",
+        OVH + "/chat/completions",
+        OVH.replace("https://", "HTTPS://"),
+        OVH.replace("/v1", ":443/v1"),
+    ):
         route = resolve(config(url, "ovhcloud/deepseek-r1-distill-llama-70b", headers={"X-Custom-Header": "value"}))
         assert route.model == "deepseek-r1-distill-llama-70b"
         assert bearer(route.headers) == f"Bearer {KEY}"

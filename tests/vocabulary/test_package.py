@@ -10,7 +10,18 @@ import pytest
 
 import turnout
 
-HTTP_CLI_AND_DATA = ("asyncio", "ssl", "socket", "httptools", "typer", "rich", "dotenv", "difflib", "urllib.request", "xllamacpp")
+HTTP_CLI_AND_DATA = (
+    "asyncio",
+    "ssl",
+    "socket",
+    "httptools",
+    "typer",
+    "rich",
+    "dotenv",
+    "difflib",
+    "urllib.request",
+    "xllamacpp",
+)
 
 
 def modules_after(code: str) -> set[str]:

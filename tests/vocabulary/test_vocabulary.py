@@ -16,7 +16,7 @@ from turnout.chunks import Finish, Start, TextDelta, UsageChunk
 from turnout.errors import InvalidInputError, TurnoutError
 from turnout.messages import ServerTool
 from turnout.requests import ModelSettings, Timeouts, merge_deep, merge_settings, read_settings, read_timeouts
-from turnout.responses import Warning  # noqa: A004
+from turnout.responses import Warning
 from turnout.usage import Cost, Usage, compute_cost
 
 PRICED = Model(

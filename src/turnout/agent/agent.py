@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from turnout.agent.result import Result
     from turnout.agent.stream import AgentStream
     from turnout.agent.sync import SyncStream
+    from turnout.call import Runtime
     from turnout.requests import ModelSettings, Timeouts
     from turnout.routing.model import Candidate, ModelArgument
+    from turnout.transport.seam import Transport
 
 Instructions = str | Callable[[RequestContext], str | None] | Callable[[RequestContext], Awaitable[str | None]]
 """Instructions, or a function of the request context that returns them."""
@@ -35,6 +37,8 @@ class Agent:
     (`ModelSettings`), `headers` go with every request, `provider_options` maps a provider to fields of the body,
     `timeouts` are in seconds (`Timeouts`). `max_retries` counts tries after the first (2 where it is not set).
     `restart_broken_stream` lets a stream that breaks go on with the next fallback after a `fallback` chunk.
+    `transport` carries the requests in place of the HTTP client that all agents share, such as an
+    ``HTTPTransport(max_connections_per_host=10)`` of `turnout.transport.http`.
 
     The constructor looks nothing up: an unknown provider or a missing key is raised by the call. Raises
     `InvalidModelError` or `InvalidInputError` for arguments that cannot be read at all.
@@ -55,6 +59,7 @@ class Agent:
         max_retries: int | None = None,
         max_steps: int = 10,
         restart_broken_stream: bool = False,
+        transport: Transport | None = None,
     ) -> None:
         self.id = id
         self.name = name or id
@@ -69,6 +74,8 @@ class Agent:
         self._max_retries = _check_count("max_retries", max_retries, 0)
         self._max_steps = _check_count("max_steps", max_steps, 1)
         self._does_restart = restart_broken_stream
+        self._transport = transport
+        self._own_runtime: Runtime | None = None
 
     def __repr__(self) -> str:
         if self._candidates is None:
@@ -109,9 +116,11 @@ class Agent:
 
     async def _prepare(self, messages: MessagesArgument, options: CallOptions, *, is_stream: bool) -> Run:
         from turnout.agent.loop import Run
-        from turnout.agent.runtime import default_runtime
+        from turnout.agent.runtime import default_runtime, make_runtime
         from turnout.call import Call
 
+        if self._transport is not None and self._own_runtime is None:
+            self._own_runtime = make_runtime(self._transport)
         context = _read_context(options.get("request_context"))
         conversation = read_messages(messages)
         instructions = await _resolve(self.instructions, context)
@@ -134,7 +143,7 @@ class Agent:
             max_retries=self._max_retries if retries is None else _check_count("max_retries", retries, 0),
             does_restart=self._does_restart,
         )
-        return Run(call=call, runtime=default_runtime(), messages=conversation)
+        return Run(call=call, runtime=self._own_runtime or default_runtime(), messages=conversation)
 
     async def _choose(self, model: ModelArgument | None, context: RequestContext) -> tuple[Candidate, ...]:
         if model is None and self._candidates is not None:

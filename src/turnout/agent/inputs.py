@@ -19,10 +19,11 @@ def read_messages(value: object) -> list[Message]:
     """Read the `messages` argument. Raises `InvalidInputError`, which names the item that cannot be read."""
     if isinstance(value, (str, *_PARTS)):
         return [Message.user(cast("str | Part", value))]
-    items: Any = [value] if isinstance(value, (Message, Mapping)) else value
-    if not isinstance(items, (list, tuple)):
+    if isinstance(value, (Message, Mapping)):
+        return [_read_message(cast("object", value), 0)]
+    if not isinstance(value, (list, tuple)):
         raise InvalidInputError(f"messages= is a {type(value).__name__}: {_FORMS}")
-    items = cast("Sequence[Any]", items)
+    items = cast("Sequence[Any]", value)
     if not items:
         raise InvalidInputError(f"messages= is empty: {_FORMS}")
     if all(isinstance(item, (str, *_PARTS)) for item in items):

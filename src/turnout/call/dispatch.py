@@ -13,7 +13,8 @@ from msgspec import Struct, structs
 from turnout.call.exchange import Clock, encode, post
 from turnout.errors import APIStatusError, APITimeoutError, NotFoundError, TurnoutError
 from turnout.fallback import Cooldowns, summarise_failures
-from turnout.protocols import find_protocol, refused_field
+from turnout.protocols import find_protocol
+from turnout.protocols.refusals import refused_field
 from turnout.requests import ModelRequest, ModelSettings, Timeouts, merge_deep, merge_settings
 from turnout.responses import Attempt, Warning
 from turnout.routing.learned import Lessons
@@ -179,6 +180,11 @@ class _Turn:
             raise
         self._record(clock, exchange.http.status, None)
         dispatch.warnings += [*route.warnings, *self._encoded.warnings]
+        if exchange.http.queued_s:
+            message = (
+                f"the call waited {exchange.http.queued_s:.2f} s for a free connection: raise max_connections_per_host"
+            )
+            dispatch.warnings.append(Warning("queued", message))
         if self._spelling != self._route.model:
             self._lessons.rename_model(self._route, self._spelling)
         return answer

@@ -100,7 +100,7 @@ class StreamReader:
             for event in self._events.feed(data):
                 batch += decode_event(event.data, event.event)
                 if batch and type(batch[-1]) is ErrorChunk:
-                    raise _reported(cast("ErrorChunk", batch.pop()))  # noqa: TRY301 - it waits like the others
+                    raise _reported(cast("ErrorChunk", batch.pop()))
         except CallError as error:
             if not batch:
                 raise

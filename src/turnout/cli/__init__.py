@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0: done; 1: an error, told in one line on stderr; 2: the arguments cannot be read; 130: stopped by Ctrl-C.
     """
-    from turnout.cli.terminal import discard_stdout, prepare_streams, print_error, say
+    from turnout.cli.terminal import discard_stdout, prepare_streams, print_error
 
     prepare_streams()
     arguments, is_debug = _take_debug([_readable(argument) for argument in (sys.argv[1:] if argv is None else argv)])
@@ -65,7 +65,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
-        say("")
         return INTERRUPTED
     except BrokenPipeError:
         discard_stdout()

@@ -70,6 +70,13 @@ class Screen:
                 write("\n")
         self._last = self._last_aside = "\n"
 
+    def break_off(self) -> None:
+        """Finish the line of an answer that Ctrl-C stopped: the terminal has written ``^C`` in it."""
+        if sys.stderr.isatty():
+            self._stop_thinking()
+            self._last, self._last_aside = "\n", "^C"
+        self.end()
+
     def sum_up(self, result: Result) -> None:
         """Show what there is to know about the whole answer."""
         self.end()

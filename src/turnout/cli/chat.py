@@ -15,34 +15,50 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "local/smollm2-135m-instruct"
 MODEL_VARIABLE = "TURNOUT_MODEL"
 
-Prompt = Annotated[
-    list[str] | None, typer.Argument(help="What to ask; `-` stands for all of stdin.", show_default=False)
-]
+Prompt = Annotated[list[str] | None, typer.Argument(metavar="PROMPT", hidden=True)]
 Models = Annotated[
     list[str] | None,
     typer.Option(
         "-m", "--model", metavar="MODEL",
-        help=f"Model as provider/model; again for a fallback. [default: {MODEL_VARIABLE}, else {DEFAULT_MODEL}]",
+        help="Model, as provider/model; more than one are fallbacks, in order. "
+        f"[default: {MODEL_VARIABLE}, else {DEFAULT_MODEL}]",
     ),
 ]  # fmt: skip
-URL = Annotated[str | None, typer.Option("--url", help="Base URL of a server of your own; MODEL is then its id there.")]
-System = Annotated[str | None, typer.Option("-s", "--system", help="Instructions for the model.")]
-Temperature = Annotated[float | None, typer.Option("-t", "--temperature", help="0 (sober) to 2 (wild).")]
-TopP = Annotated[float | None, typer.Option("--top-p", help="Share of likely words to choose from, 0 to 1.")]
-MaxOutput = Annotated[int | None, typer.Option("-n", "--max-output-tokens", help="Longest answer, in tokens.")]
-Seed = Annotated[int | None, typer.Option("--seed", help="Seed for answers that repeat.")]
+URL = Annotated[
+    str | None,
+    typer.Option(
+        "--url", metavar="URL", help="Base URL of a server of your own; `-m custom/NAME` sends it CUSTOM_API_KEY."
+    ),
+]
+System = Annotated[str | None, typer.Option("-s", "--system", metavar="TEXT", help="Instructions for the model.")]
+Temperature = Annotated[
+    float | None, typer.Option("-t", "--temperature", metavar="NUMBER", help="From 0 (steady) to 2 (wild).")
+]
+TopP = Annotated[
+    float | None, typer.Option("--top-p", metavar="NUMBER", help="Share of the likely words to draw from, 0 to 1.")
+]
+MaxOutput = Annotated[
+    int | None, typer.Option("-n", "--max-output-tokens", metavar="TOKENS", help="Most tokens of the answer.")
+]
+Seed = Annotated[
+    int | None, typer.Option("--seed", metavar="NUMBER", help="The same seed gives the same answer, where supported.")
+]
 Stop = Annotated[
-    list[str] | None, typer.Option("--stop", metavar="TEXT", help="Text that ends the answer; may be given again.")
+    list[str] | None, typer.Option("--stop", metavar="TEXT", help="Text that ends the answer (repeatable).")
 ]
 Effort = Annotated[
     str | None,
     typer.Option("--reasoning-effort", metavar="EFFORT", help="none, minimal, low, medium, high, xhigh or max."),
 ]
-Timeout = Annotated[float | None, typer.Option("--timeout", metavar="SECONDS", help="Longest time for an answer.")]
-Retries = Annotated[int | None, typer.Option("--max-retries", help="Tries after the first. [default: 2]")]
+Timeout = Annotated[
+    float | None, typer.Option("--timeout", metavar="SECONDS", help="Most seconds that an answer may take.")
+]
+Retries = Annotated[
+    int | None, typer.Option("--max-retries", metavar="COUNT", help="Tries after the first. [default: 2]")
+]
 Headers = Annotated[
     list[str] | None,
-    typer.Option("-H", "--header", metavar="'NAME: VALUE'", help="Header to send; may be given again."),
+    typer.Option("-H", "--header", metavar="'NAME: VALUE'", help="Header to send with the request (repeatable)."),
 ]
 ShowsReasoning = Annotated[bool, typer.Option("--reasoning", help="Show what the model thinks, on stderr.")]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print the whole result, or the error, as one JSON object.")]
@@ -72,12 +88,14 @@ def chat(
 ) -> int:
     """Ask a model, or talk with it.
 
-    With a PROMPT, the answer streams to stdout; a line on stderr tells the model, tokens, cost and times. Without one,
-    a conversation begins: Ctrl-C stops an answer, Ctrl-D leaves. A prompt that is piped in is read without being asked
-    for; beside other words, `-` says where it goes: git diff | turnout chat "Explain this change:" -
+    With a PROMPT, the answer is streamed to stdout, and a last line on stderr tells the model, tokens, cost and times.
+    Without one, a conversation begins: Ctrl-C stops an answer, Ctrl-D leaves.
 
-    API keys come from the environment or from `.env` in the working directory. There is no option for them: what
-    stands on a command line can be read by every user of the machine, and stays in the shell's history.
+    A PROMPT of `-` is read from stdin, and so is one that is piped in. Among other words, `-` says where the text from
+    stdin belongs: git diff | turnout chat "Explain this change:" -
+
+    API keys come from the environment, or from `.env` in the working directory. No option takes one: other users of
+    the machine can read a command line, and the shell keeps it.
     """
     settings = {
         "temperature": temperature,
@@ -121,6 +139,10 @@ def _answer(agent: Agent, label: str, question: str | None, *, as_json: bool, is
         return 0
     try:
         result = asyncio.run(ask(agent, question or "", screen=screen, is_streamed=is_streamed))
+    except KeyboardInterrupt:
+        if screen is not None:
+            screen.break_off()
+        raise
     except BaseException:
         if screen is not None:
             screen.end()
@@ -167,17 +189,17 @@ def _default_model() -> str:
 
 
 def _read_prompt(words: list[str]) -> str | None:
-    """Return the prompt with stdin in the place of ``-``; `None` for a conversation."""
-    if not words:
-        if sys.stdin.isatty():
-            return None
-        words = ["-"]
-    piped = sys.stdin.read() if "-" in words else ""
-    prompt = (
-        " ".join([f"\n\n{piped}\n\n" if word == "-" else word for word in words]).strip("\n")
-        if len(words) > 1
-        else (piped if words == ["-"] else words[0])
-    )
+    """Return the prompt with the text of stdin in the place of ``-``; `None` for a conversation."""
+    if not words and sys.stdin.isatty():
+        return None
+    if words in ([], ["-"]):
+        prompt = sys.stdin.read()
+    elif "-" in words:
+        at = words.index("-")
+        parts = (" ".join(words[:at]), sys.stdin.read().strip("\n"), " ".join(words[at + 1 :]))
+        prompt = "\n\n".join([part for part in parts if part])
+    else:
+        prompt = " ".join(words)
     if not prompt.strip():
         raise typer.BadParameter("the prompt is empty")
     return prompt

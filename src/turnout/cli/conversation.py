@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from turnout.cli.answer import Screen
 
 PROMPT = "> "
-HELP = "Ctrl-C stops an answer; /clear forgets what was said; /exit or Ctrl-D leaves"
+HELP = "Ctrl-C stops an answer, /clear forgets what was said, /exit or Ctrl-D leaves"
 
 
 def converse(agent: Agent, label: str, screen: Screen, *, is_streamed: bool) -> None:
     """Talk until the user leaves. An answer that fails or is stopped does not end the conversation."""
     with contextlib.suppress(ImportError):  # Windows has none
         import_module("readline")  # input() then edits lines and remembers them
-    say(f"{label}: {HELP}")
+    say(f"talking with {label} (/help tells how, Ctrl-D leaves)")
     history: list[Message] = []
     with asyncio.Runner() as runner:  # its Ctrl-C cancels the answer, which closes its connection
         while (line := _read_line()) is not None:
@@ -54,7 +54,7 @@ def _answer(
     try:
         result = runner.run(ask(agent, asked, screen=screen, is_streamed=is_streamed))
     except KeyboardInterrupt:
-        screen.end()
+        screen.break_off()
         say("stopped")
         return [*asked, Message.assistant(screen.text)] if screen.text else asked[:-1]
     except TurnoutError as error:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from turnout.errors import MissingKeyError
     from turnout.routing.route import Route
 
-ModelId = Annotated[str, typer.Argument(metavar="MODEL", help="A model, such as ovhcloud/gpt-oss-120b.")]
+ModelId = Annotated[str, typer.Argument(metavar="MODEL", hidden=True)]
 URL = Annotated[
     str | None, typer.Option("--url", metavar="URL", help="Base URL of a server of your own, as with `turnout chat`.")
 ]
@@ -21,15 +21,16 @@ AsJSON = Annotated[bool, typer.Option("--json", help="Print the same as one JSON
 
 
 def explain(*, model: ModelId, url: URL = None, as_json: AsJSON = False) -> int:
-    """Show where a call of MODEL would go, step by step.
+    """Show where a call of a model would go, step by step.
 
-    Nothing is sent. The provider, the URL and where it comes from, the wire format, whether a key was found and in
-    which variable (never the key itself), what the catalog knows of the model, and what is missing.
+    MODEL is written provider/model, such as ovhcloud/gpt-oss-120b. The steps are its provider, the URL and where that
+    comes from, the wire format, the key (which variable holds it, never the key itself), what the catalog knows of the
+    model, and what is missing. Nothing is sent.
 
     The exit code is 0 where the way is known, even if the key is missing; 1 where MODEL cannot be routed.
     """
     from turnout.cli.terminal import print_json
-    from turnout.routing import Candidate, ModelConfig
+    from turnout.routing.model import Candidate, ModelConfig
     from turnout.routing.resolution import trace_candidate
 
     candidate = Candidate(model=ModelConfig(id=model, url=url) if url else model.strip())
@@ -62,22 +63,21 @@ def _check_protocol(route: Route) -> ConfigurationError | None:
 
 
 def _print_route(route: Route, problem: ConfigurationError | MissingKeyError | None) -> None:
-    from turnout.cli.terminal import clean, print_error
+    from turnout.cli.terminal import clean, one_line
 
     lines = [step.partition(": ")[::2] for step in route.steps]
     if not route.is_launched:
         lines.append(("request", f"POST {route.url}"))
     if route.headers:
         lines.append(("headers", ", ".join(sorted(route.headers))))
-    lines += _describe_facts(route.facts) if route.facts else [("catalog", "does not list this model: no facts, no prices")]
+    lines += (
+        _describe_facts(route.facts) if route.facts else [("catalog", "does not list this model: no facts, no prices")]
+    )
     lines += [("warning", warning.message) for warning in route.warnings]
     print(clean(route.asked))
     for label, text in lines:
         print(f"  {label:<18}{clean(text)}")
-    if problem is None:
-        print("ready: a call would be sent")
-    else:
-        print_error(f"not ready: {problem}")
+    print("ready: a call would be sent" if problem is None else f"not ready: {one_line(problem.message)}")
 
 
 def _describe_facts(model: Model) -> list[tuple[str, str]]:

@@ -9,21 +9,26 @@ import typer
 from turnout import catalog
 
 if TYPE_CHECKING:
+    from turnout.catalog.queries import Sort
     from turnout.catalog.types import Model
 
-ProviderId = Annotated[str | None, typer.Argument(metavar="[PROVIDER]", help="Whose models, such as ovhcloud.")]
-Tools = Annotated[bool | None, typer.Option("--tools/--no-tools", help="That call tools, or do not.")]
-Reasoning = Annotated[bool | None, typer.Option("--reasoning/--no-reasoning", help="That reason, or do not.")]
-Input = Annotated[str | None, typer.Option("--input", metavar="KIND", help="That take image, audio, video or pdf.")]
+ProviderId = Annotated[str | None, typer.Argument(metavar="PROVIDER", hidden=True)]
+Tools = Annotated[bool | None, typer.Option("--tools/--no-tools", help="Only those that call tools, or do not.")]
+Reasoning = Annotated[
+    bool | None, typer.Option("--reasoning/--no-reasoning", help="Only those that reason, or do not.")
+]
+Input = Annotated[
+    str | None, typer.Option("--input", metavar="KIND", help="Only those that take image, audio, video or pdf.")
+]
 MinContext = Annotated[
-    int | None, typer.Option("--min-context", metavar="TOKENS", help="With a context of that many tokens or more.")
+    int | None, typer.Option("--min-context", metavar="TOKENS", help="Only those with a context this long or longer.")
 ]
 MaxInputPrice = Annotated[
-    float | None, typer.Option("--max-input-price", metavar="USD", help="At that many USD per 1M input tokens or less.")
+    float | None, typer.Option("--max-input-price", metavar="USD", help="Only those whose input costs this or less.")
 ]
-Free = Annotated[bool | None, typer.Option("--free/--no-free", help="That cost nothing, or something.")]
-Retired = Annotated[bool | None, typer.Option("--retired/--no-retired", help="Retired ones only, or none of them.")]
-SortBy = Annotated[str, typer.Option("--sort", metavar="FACT", help="By id, price, context or release_date.")]
+Free = Annotated[bool | None, typer.Option("--free/--no-free", help="Only those that cost nothing, or do not.")]
+Retired = Annotated[bool | None, typer.Option("--retired/--no-retired", help="Only retired ones, or none of them.")]
+SortBy = Annotated[str, typer.Option("--sort", metavar="FACT", help="Order: id, price, context or release_date.")]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print every fact, as a JSON list.")]
 
 
@@ -42,9 +47,11 @@ def models(
 ) -> int:
     """List providers and models, with what they can do and cost.
 
-    Alone, it lists the providers with the variable that holds the key of each. With a PROVIDER or any option, it lists
-    the models that fit every option. Prices are USD per 1M tokens; `?` stands for a fact that nobody has told. A
-    model that a fact is unknown of fits no option that asks for it.
+    `turnout models` lists the providers, and the variable that holds the key of each. With a PROVIDER, such as
+    ovhcloud, or with any option, it lists models: those that fit every option.
+
+    Prices are USD per 1M tokens. `?` stands for a fact that the catalog does not know; a model whose facts are unknown
+    is left out by the options that ask for them.
     """
     from turnout.cli import tables
     from turnout.cli.terminal import print_json
@@ -88,7 +95,7 @@ def _known(provider: str) -> str:
     raise UnknownProviderError(f"no provider is called `{provider}`: {question}", provider=provider)
 
 
-def _checked_sort(sort: str) -> catalog.Sort:
+def _checked_sort(sort: str) -> Sort:
     for known in ("id", "price", "context", "release_date"):
         if sort == known:
             return known

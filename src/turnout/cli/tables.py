@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -26,25 +25,27 @@ def print_models(models: Sequence[Model]) -> None:
     """Print `models` under the columns of the catalog; a narrow terminal gets short headings."""
     width = terminal_width()
     is_narrow = width is not None and width < _NARROW
-    notes = width is None and any(model.retired for model in models)
-    table = _make_table(*(_NARROW_COLUMNS if is_narrow else COLUMNS), *(["Note"] if notes else []), right=(1, 7, 8))
+    has_notes = width is None and any(model.retired for model in models)  # a line each, for grep and its kind
+    headings = (*(_NARROW_COLUMNS if is_narrow else COLUMNS), *(["Note"] if has_notes else []))
+    table = _make_table(*headings, right=(1, 7, 8), gap=1 if is_narrow else 2)
     for model in models:
         name, *facts = row(model)
-        style = "dim" if model.retired else ""
         retirement = format_retirement(model)
-        label = Text(name if width is None or not retirement else f"{name}\n  {retirement}", overflow="fold")
+        if retirement and width is not None:
+            name += "\n  " + retirement.replace(", ", "\n  ")
         cells = [fact[:1] if is_narrow and 1 <= at <= 5 else fact for at, fact in enumerate(facts)]
-        table.add_row(label, *cells, *([retirement] if notes else []), style=style)
+        notes = [retirement] if has_notes else []
+        table.add_row(Text(name, overflow="fold"), *cells, *notes, style="dim" if retirement else "")
     if models:
-        make_console().print(table, soft_wrap=width is None)
-    if is_narrow:
+        make_console().print(table)
+    if models and is_narrow:
         say(_LEGEND)
-    say(f"{len(models)} model{'' if len(models) == 1 else 's'}")
+    say(f"{len(models):,} model{'' if len(models) == 1 else 's'}")
 
 
 def print_providers(providers: Sequence[Provider]) -> None:
     """Print `providers` with the variables of their keys, and which of these are set."""
-    table = _make_table("Provider", "Name", "Models", "Key", right=(2,))
+    table = _make_table("Provider", "Name", "Models", "Key", right=(2,), gap=2)
     for provider in providers:
         table.add_row(
             Text(provider.id, overflow="fold"), Text(provider.name), str(provider.model_count), _describe_key(provider)
@@ -54,10 +55,11 @@ def print_providers(providers: Sequence[Provider]) -> None:
     say(f"{len(providers)} providers, {count:,} models: `turnout models PROVIDER` lists those of one")
 
 
-def _make_table(*columns: str, right: tuple[int, ...]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+def _make_table(*columns: str, right: tuple[int, ...], gap: int) -> Table:
+    table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="bold")
     for at, column in enumerate(columns):
-        table.add_column(column, justify="right" if at in right else "left", no_wrap=at > 0 and column != "Name")
+        is_text = column in {"Model", "Name"}
+        table.add_column(column, justify="right" if at in right else "left", no_wrap=not is_text)
     return table
 
 

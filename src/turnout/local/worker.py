@@ -70,7 +70,7 @@ def _start_server(config: dict[str, Any]) -> Any:
 
 def _exit_with_stdin() -> None:
     with contextlib.suppress(OSError):
-        sys.stdin.buffer.read()
+        os.read(0, 1)  # nothing follows the first line
     os._exit(0)
 
 

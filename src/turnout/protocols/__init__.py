@@ -15,7 +15,6 @@ A protocol has
 
 from __future__ import annotations
 
-import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
@@ -100,14 +99,3 @@ def find_protocol(name: str) -> WireProtocol:
             " with protocol= in the model config, if the server speaks it"
         )
     return import_module(f"turnout.protocols.{name}")  # pyright: ignore[reportReturnType] - a module is the instance
-
-
-def refused_field(error: APIStatusError, candidates: frozenset[str]) -> str | None:
-    """Return the one of `candidates` (body fields) that a 400 or 422 objects to, or `None`.
-
-    The provider's own `param` goes first; else the field's name as a whole word in its message or body.
-    """
-    if error.param is not None and (root := re.split(r"[.\[]", error.param)[0]) in candidates:
-        return root
-    text = f"{error.message} {(error.body or b'').decode(errors='replace')}"
-    return next((name for name in sorted(candidates) if re.search(rf"\b{re.escape(name)}\b", text)), None)

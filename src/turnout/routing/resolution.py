@@ -138,7 +138,7 @@ def _locate_listed(config: ModelConfig) -> Place:
     steps = [
         f"provider: {provider.id} ({provider.name})",
         f"model on the wire: {rest}",
-        f"url: {base_url} (from {origin})",
+        f"url: {base_url} (from {origin})" if origin else "url: a server on this machine, started on first use",
     ]
     return Place(
         provider=provider, model=rest, facts=facts, base_url=base_url, steps=steps,
@@ -149,13 +149,13 @@ def _locate_listed(config: ModelConfig) -> Place:
 
 
 def _find_base_url(provider: Provider, facts: Model | None, override: Variable | None, asked: str) -> tuple[str, str]:
-    """Return the base URL of a listed provider, and where it was found."""
+    """Return the base URL of a listed provider, and where it was found (empty: turnout starts the server itself)."""
     if override:
         return read_base_url(override.value), f"`{override.name}` in the {override.origin}"
     if template := (facts and facts.base_url) or provider.base_url:
         return fill_template(template, asked).rstrip("/"), "the catalog"
     if provider.id == LOCAL:
-        return _LAUNCHED_URL, "the server that turnout starts on first use"
+        return _LAUNCHED_URL, ""
     raise InvalidModelError(
         f"the catalog knows no URL for `{provider.id}`: set `{base_url_variable(provider.id)}` or pass url="
         " in a model config",

@@ -39,40 +39,39 @@ async def open_connection(  # the five say where to; the settings are named
     Raises `APIConnectionError` or `APITimeoutError` of kind ``connect``; `find_context` may raise as well. No message
     holds a credential.
     """
-    opened: list[Connection] = []  # what to close when a later step fails
-
-    def create() -> Connection:
-        connection = Connection(loop, pool, key, target.origin, limits)
-        opened.append(connection)
-        return connection
-
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(limit_s):
-            return await _open(loop, create, target, proxy, find_context)
-    except BaseException as error:
-        for connection in opened:
-            connection.abort()
+            connection = await _connect(
+                loop, lambda: Connection(loop, pool, key, target.origin, limits), proxy or target
+            )
+            try:
+                await _secure(connection, target, proxy, find_context)
+            except BaseException:
+                connection.abort()
+                raise
+            return connection
+    except (OSError, ValueError) as error:  # SSL errors are OSErrors; ValueError: not a host name
         if isinstance(error, TimeoutError) and error.errno is None:
-            limit = f"{limit_s:g} s"
-            message = f"cannot connect to {_name(target, proxy)} within {limit}: {_NEXT_STEP}, or raise `connect_s`"
+            message = (
+                f"cannot connect to {_name(target, proxy)} within {limit_s:g} s: {_NEXT_STEP}, or raise `connect_s`"
+            )
             raise APITimeoutError(message, kind="connect", limit_s=limit_s) from error
-        if isinstance(error, (OSError, ValueError)):  # SSL errors are OSErrors; ValueError: not a host name
-            raise _describe(error, target, proxy) from error
-        raise
+        raise _describe(error, target, proxy) from error
 
 
-async def _open(
-    loop: asyncio.AbstractEventLoop,
-    create: Callable[[], Connection],
-    target: Target,
-    proxy: Proxy | None,
-    find_context: Callable[[], ssl.SSLContext],
+async def _connect(
+    loop: asyncio.AbstractEventLoop, create: Callable[[], Connection], first: Target | Proxy
 ) -> Connection:
-    first = target if proxy is None else proxy
     is_address = first.host[-1:].isdigit() or ":" in first.host  # an address needs no race of several
     delay_s = None if is_address else _SECOND_ADDRESS_AFTER_S
     _, connection = await loop.create_connection(create, first.host, first.port, happy_eyeballs_delay=delay_s)
+    return connection
+
+
+async def _secure(
+    connection: Connection, target: Target, proxy: Proxy | None, find_context: Callable[[], ssl.SSLContext]
+) -> None:
     if proxy is not None:
         if proxy.is_tls:
             await connection.start_tls(find_context(), proxy.host)
@@ -80,7 +79,6 @@ async def _open(
             await _cross_proxy(connection, target, proxy)
     if target.is_tls:
         await connection.start_tls(find_context(), target.host)
-    return connection
 
 
 async def _cross_proxy(connection: Connection, target: Target, proxy: Proxy) -> None:

@@ -42,13 +42,24 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         *("_body_rest", "_can_stay", "_clock_s", "_deadline", "_exchange", "_head_bytes", "_header_names"),
         *("_header_values", "_heads_due", "_kind", "_limits", "_loop", "_opening", "_parser", "_pool", "_timer"),
-        *("_timer_at", "_tls", "_transport", "_tunnel", "idle_since", "is_closed", "is_reused", "is_spoiled"),
+        *(
+            "_timer_at",
+            "_tls",
+            "_transport",
+            "_tunnel",
+            "holds_slot",
+            "idle_since",
+            "is_closed",
+            "is_reused",
+            "is_spoiled",
+        ),
         *("is_write_paused", "key", "on_message_begin", "shown"),
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, pool: Pool, key: str, shown: str, limits: Limits) -> None:
         self.key = key
         self.shown = shown  # the server as errors name it
+        self.holds_slot = False  # of the pool's limit, from the moment on in which it is open
         self.idle_since = 0.0
         self.is_closed = False
         self.is_reused = False
@@ -114,6 +125,11 @@ class Connection(asyncio.Protocol):
 
     def start(self, exchange: Exchange, head: bytes, body: bytes) -> None:
         """Send a request; the answer, or the error, goes to `exchange`, which has this connection already."""
+        if self.is_closed:  # lost between its opening and now
+            exchange.connection = None
+            exchange.error = describe_cut(exchange, self.shown, None, has_begun=False, is_reused=False)
+            exchange.wake()
+            return
         self._exchange = exchange
         self._head_bytes = 0
         self._heads_due.append(None)
@@ -255,7 +271,7 @@ class Connection(asyncio.Protocol):
                 self._tls = None  # what came before the end is an answer all the same
                 self.is_spoiled = True
                 self.data_received(plain)
-            self._lose(None)
+            self._lose(tls.failure)
             return b""
         return plain
 
@@ -358,6 +374,7 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
         self._body_rest = memoryview(b"")
+        del self._parser  # it holds our callbacks: without this cycle everything goes when the last one lets go
         self._pool.discard(self)
         shut_down(self._transport)
         close_transport(self._transport, self._loop)

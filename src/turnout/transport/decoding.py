@@ -36,12 +36,12 @@ class Decoder:
         self._pick_bits = pick_bits
         self._stream: _Stream | None = None
         self._rest: bytes = b""  # received and not decoded yet
-        self._is_full = False  # the last output stopped at its limit: zlib may hold more
+        self._is_full = False  # the last output stopped at its limit, and there may be more
 
     @property
-    def has_rest(self) -> bool:
+    def has_more(self) -> bool:
         """Whether `decode` has more to give without new bytes."""
-        return self._is_full or bool(self._rest)
+        return self._is_full
 
     def decode(self, data: bytes, max_bytes: int) -> bytes:
         """Return at most `max_bytes` of what `data` and the rest before it decode to; go on with ``b""`` as data.
@@ -50,7 +50,8 @@ class Decoder:
         """
         data = self._rest + data if self._rest else data
         pieces: list[bytes] = []
-        while (data or self._is_full) and max_bytes > 0:
+        is_pending = self._is_full
+        while max_bytes > 0 and (data or is_pending):
             stream = self._stream or self._open(data)
             if stream is None:
                 break
@@ -61,11 +62,12 @@ class Decoder:
             max_bytes -= len(piece)
             pieces.append(piece)
             data = stream.unconsumed_tail
-            self._is_full = max_bytes == 0 and not stream.eof
+            is_pending = max_bytes == 0 and not stream.eof
             if stream.eof:
                 data = stream.unused_data.lstrip(b"\0")  # some writers pad a member with zeros
                 self._stream = None
         self._rest = data
+        self._is_full = max_bytes == 0 and bool(data or is_pending)
         return b"".join(pieces)
 
     def check_end(self) -> None:

@@ -57,8 +57,9 @@ def render_head(
         _refuse_break(headers)
     try:
         return text.encode("latin-1")
-    except UnicodeEncodeError as error:
-        raise _name_unencodable(headers) from error.with_traceback(None)
+    except UnicodeEncodeError:  # which holds the whole text, secrets too: it must not be chained
+        pass
+    raise _name_unencodable(headers)
 
 
 @lru_cache(maxsize=512)

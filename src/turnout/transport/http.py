@@ -51,6 +51,7 @@ class HTTPTransport:
         max_head_bytes: int = 256 * 1024,
         waiting_bytes: int = 256 * 1024,
     ) -> None:
+        self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
         if max_connections_per_host is not None and max_connections_per_host < 1:
             raise InvalidInputError("max_connections_per_host must be 1 or more: leave it out for no limit")
         self._limit = max_connections_per_host
@@ -60,7 +61,6 @@ class HTTPTransport:
         self._limits = Limits(body_bytes=max_body_bytes, head_bytes=max_head_bytes, waiting_bytes=waiting_bytes)
         self._proxies = ProxyTable()
         self._recent_heads: dict[str, tuple[str, dict[str, str], dict[str, str] | None, bytes]] = {}
-        self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
 
     async def send(self, request: HTTPRequest) -> Response:
         """Send `request` and return when the head of the answer is there; error statuses are answers too.
@@ -79,7 +79,9 @@ class HTTPTransport:
         connection, queued_s, is_fresh = pool.take(key), 0.0, False
         while True:
             if connection is None:
-                connection, waited_s = await self._obtain(pool, key, target, proxy, request.connect_s, is_fresh=is_fresh)
+                connection, waited_s = await self._obtain(
+                    pool, key, target, proxy, request.connect_s, is_fresh=is_fresh
+                )
                 queued_s += waited_s
             waiter = connection.start_clock(request.response_s, request.response_kind)
             exchange = Exchange(request.url, request.method == "HEAD", connection, waiter)
@@ -151,6 +153,10 @@ class HTTPTransport:
         except BaseException:
             pool.free_slot(key)
             raise
+        if connection.is_closed:  # at once; the exchange will say so
+            pool.free_slot(key)
+        else:
+            connection.holds_slot = True
         return connection, queued_s
 
     async def _open_pool(self, loop: asyncio.AbstractEventLoop) -> Pool:

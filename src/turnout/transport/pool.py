@@ -136,13 +136,12 @@ class Pool:
 
     def discard(self, connection: Connection) -> None:
         """Forget a connection that is closed."""
-        if connection not in self._open:
-            return
         self._open.discard(connection)
         idle = self._idle.get(connection.key)
         if idle is not None and connection in idle:
             idle.remove(connection)
-        self.free_slot(connection.key)
+        if connection.holds_slot:
+            self.free_slot(connection.key)
 
     @property
     def is_abandoned(self) -> bool:

@@ -43,8 +43,8 @@ class Proxy(Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """Return what tells this proxy, and the credentials used with it, from another. Not for showing."""
-        return f"{self.origin} {self.headers.get('Proxy-Authorization', '')}"
+        """Return what tells this proxy, and the credentials used with it, from another, without showing them."""
+        return f"{self.origin} {hash(self.headers.get('Proxy-Authorization')):x}"
 
     def __repr__(self) -> str:
         return f"Proxy({self.origin})"
@@ -72,11 +72,9 @@ class ProxyTable:
             self._found = {}
             self._seen = seen
         found = self._found  # one look: another thread may replace it
-        try:
-            return found[target.origin]
-        except KeyError:
-            found[target.origin] = proxy = find_proxy(target)
-            return proxy
+        if target.origin not in found:
+            found[target.origin] = find_proxy(target)
+        return found[target.origin]
 
 
 def find_proxy(target: Target) -> Proxy | None:
@@ -93,23 +91,26 @@ def find_proxy(target: Target) -> Proxy | None:
 
 def parse_proxy(url: str, variable: str) -> Proxy:
     """Read a proxy's URL; a bare ``host:port`` is http. Raises `ConfigurationError` that names `variable` only."""
-    try:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        host, default_port = encode_host(parts.hostname or ""), PORTS[parts.scheme]
-        if not host:
-            raise ValueError  # noqa: TRY301 # one message for all that can be wrong
-        credentials = basic_credentials(parts.username, parts.password)
-        return Proxy(
-            is_tls=parts.scheme == "https",
-            host=host,
-            port=parts.port or default_port,
-            headers={} if credentials is None else {"Proxy-Authorization": credentials},
-        )
-    except (ValueError, KeyError):
+    proxy = _split(url if "://" in url else f"http://{url}")
+    if proxy is None:
         raise ConfigurationError(
             f"{variable} names no http or https proxy (SOCKS is not supported): "
-            f"set it to http://host:port, unset it, or list the host in NO_PROXY"
-        ) from None  # the cause would show the credentials
+            "set it to http://host:port, unset it, or list the host in NO_PROXY"
+        )
+    return proxy
+
+
+def _split(url: str) -> Proxy | None:
+    try:
+        parts = urlsplit(url)
+        default_port = PORTS[parts.scheme]
+        port = parts.port or default_port
+        host = encode_host(parts.hostname or "")
+    except (ValueError, KeyError):  # not chained to the error above: its text may hold the password
+        return None
+    credentials = basic_credentials(parts.username, parts.password)
+    headers = {} if credentials is None else {"Proxy-Authorization": credentials}
+    return Proxy(is_tls=parts.scheme == "https", host=host, port=port, headers=headers) if host else None
 
 
 def _is_exempt(target: Target) -> bool:

@@ -61,7 +61,7 @@ class Response(Struct, eq=False):
         exchange = self._exchange
         decoder = self._decoder if self._is_looked_at else self._find_decoder()
         while True:
-            if exchange.pieces or (decoder is not None and decoder.has_rest):
+            if exchange.pieces or (decoder is not None and decoder.has_more):
                 data = exchange.take() if decoder is None else self._decode(decoder, self._limits.waiting_bytes)
                 if data:
                     return data
@@ -130,7 +130,7 @@ class Response(Struct, eq=False):
 
     def _can_go_on(self, decoder: Decoder) -> bool:
         """At the end of the body: whether decoding has more to give. Raises `APIConnectionError` when it was cut."""
-        if decoder.has_rest:
+        if decoder.has_more:
             return True
         decoder.check_end()
         return False

@@ -74,6 +74,8 @@ class HTTPResponse(Protocol):
 
     status: int
     headers: Headers
+    queued_s: float
+    """How long the request waited for a free connection, in seconds; 0 where no limit is set."""
 
     async def receive(self, timeout_s: float | None = None, kind: TimeoutKind = "idle") -> bytes:
         """Return the next piece of the decoded body; ``b""`` at its end (and from then on).

@@ -37,16 +37,23 @@ def split_url(url: str) -> Target:
     """Split an absolute http(s) URL. Raises `InvalidInputError` for anything else, showing no user name or query."""
     if any(letter < " " or letter == "\x7f" for letter in url):
         raise InvalidInputError("the URL holds a control character (a line break?): remove it")
+    target = _split(url)
+    if target is None:
+        cure = "pass an absolute URL such as https://api.example.com/v1"
+        raise InvalidInputError(f"{_shorten(url)!r} is not an http or https URL: {cure}")
+    return target
+
+
+def _split(url: str) -> Target | None:
     try:
         parts = urlsplit(url)
-        port = parts.port or PORTS[parts.scheme]
+        default_port = PORTS[parts.scheme]
+        port = parts.port or default_port
         host = encode_host(parts.hostname or "")
-        if not host:
-            raise ValueError  # noqa: TRY301 # one message for all that can be wrong
-    except (ValueError, KeyError) as error:
-        shown = _shorten(url)
-        cure = "pass an absolute URL such as https://api.example.com/v1"
-        raise InvalidInputError(f"{shown!r} is not an http or https URL: {cure}") from error
+    except (ValueError, KeyError):  # not chained to the error above: its text may hold a password
+        return None
+    if not host:
+        return None
     bracketed = f"[{host}]" if ":" in host else host
     path = quote(parts.path or "/", safe=_PATH_SAFE)
     return Target(
@@ -56,7 +63,7 @@ def split_url(url: str) -> Target:
         authority=f"{bracketed}:{port}",
         origin=f"{parts.scheme}://{bracketed}:{port}",
         path=f"{path}?{quote(parts.query, safe=_PATH_SAFE)}" if parts.query else path,
-        host_header=bracketed if port == PORTS[parts.scheme] else f"{bracketed}:{port}",
+        host_header=bracketed if port == default_port else f"{bracketed}:{port}",
         authorization=basic_credentials(parts.username, parts.password),
     )
 

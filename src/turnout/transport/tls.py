@@ -33,7 +33,7 @@ class TLSLayer:
     `below` is the session that this one runs inside (a proxy that speaks TLS itself).
     """
 
-    __slots__ = ("_below", "_incoming", "_outgoing", "_session", "_write", "is_ended", "is_ready")
+    __slots__ = ("_below", "_incoming", "_outgoing", "_session", "_write", "failure", "is_ended", "is_ready")
 
     def __init__(
         self, context: ssl.SSLContext, host: str, write: Callable[[bytes], None], below: TLSLayer | None = None
@@ -44,7 +44,8 @@ class TLSLayer:
         self._write = write if below is None else below.send
         self._below = below
         self.is_ready = False
-        self.is_ended = False
+        self.is_ended = False  # nothing more will come: by the server's word, or by `failure`
+        self.failure: ssl.SSLError | None = None
 
     def advance(self) -> None:
         """Take the handshake one step on. Raises `ssl.SSLError` when it fails."""
@@ -57,9 +58,14 @@ class TLSLayer:
             self._flush()  # an alert, too, should reach the server
 
     def receive(self, data: bytes) -> bytes:
-        """Return what `data` decrypts to, which may be nothing. Raises `ssl.SSLError`."""
-        if self._below is not None:
-            data = self._below.receive(data)
+        """Return what `data` decrypts to, which may be nothing. Raises `ssl.SSLError` when the handshake fails.
+
+        A failure after it is kept in `failure`, for what came before is good.
+        """
+        below = self._below
+        if below is not None:
+            data = below.receive(data)
+            self.is_ended, self.failure = below.is_ended, below.failure
         self._incoming.write(data)
         if not self.is_ready:
             self.advance()
@@ -75,8 +81,9 @@ class TLSLayer:
                 pieces.append(piece)
         except ssl.SSLWantReadError:
             pass
-        except ssl.SSLZeroReturnError:
+        except ssl.SSLError as error:
             self.is_ended = True
+            self.failure = None if isinstance(error, ssl.SSLZeroReturnError) else error
         self._flush()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 

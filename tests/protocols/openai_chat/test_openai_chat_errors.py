@@ -20,7 +20,8 @@ from turnout.errors import (
     RateLimitError,
     ServerError,
 )
-from turnout.protocols.openai_chat import decode_error, refused_field
+from turnout.protocols.openai_chat import decode_error
+from turnout.protocols.refusals import refused_field
 
 ADDED = frozenset({"stream_options", "max_tokens", "reasoning_effort"})
 

@@ -6,8 +6,8 @@ some twenty providers.
 
 from turnout.protocols.openai_chat.decode import decode
 from turnout.protocols.openai_chat.encode import encode
-from turnout.protocols.openai_chat.errors import decode_error, refused_field
+from turnout.protocols.openai_chat.errors import decode_error
 from turnout.protocols.openai_chat.incoming import parse_messages
 from turnout.protocols.openai_chat.stream import StreamDecoder
 
-__all__ = ["StreamDecoder", "decode", "decode_error", "encode", "parse_messages", "refused_field"]
+__all__ = ["StreamDecoder", "decode", "decode_error", "encode", "parse_messages"]

@@ -1,0 +1,92 @@
+"""What the doctor says of keys and models: which providers something is set for, and whether it is enough."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from turnout import catalog
+from turnout.cli.finding import Finding
+from turnout.errors import TurnoutError, redact_url
+from turnout.protocols import find_protocol
+from turnout.routing.environment import read_variable
+from turnout.routing.hosts import base_url_variable
+from turnout.routing.model import Candidate
+from turnout.routing.resolution import resolve, trace_candidate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from turnout.catalog.types import Provider
+    from turnout.routing.environment import Variable
+
+
+def examine_keys() -> Iterator[Finding]:
+    """Yield what there is to say of `.env`, of each provider that something is set for, and of the default model.
+
+    Raises `ConfigurationError` where a file that every look-up reads is damaged.
+    """
+    yield from _check_dotenv()
+    yield from _check_providers()
+    yield from _check_default_model()
+
+
+def _check_dotenv() -> Iterator[Finding]:
+    from dotenv import dotenv_values
+
+    path = Path.cwd() / ".env"
+    if not path.is_file():
+        yield Finding("note", ".env", f"none in {path.parent}")
+        return
+    try:
+        values = dotenv_values(path)
+    except (OSError, UnicodeDecodeError) as error:
+        yield Finding("broken", ".env", f"{path} cannot be read ({type(error).__name__}): save it as UTF-8 text")
+        return
+    names = ", ".join(f"{name}{'' if value else ' (empty)'}" for name, value in values.items())
+    yield Finding("ok", ".env", f"sets {names}" if names else f"{path} sets nothing")
+
+
+def _check_providers() -> Iterator[Finding]:
+    """Look at every provider of which something is set."""
+    count = 0
+    for provider in catalog.providers():
+        own = (*provider.api_key_env, base_url_variable(provider.id))
+        found = [variable for name in dict.fromkeys((*own, *provider.env)) if (variable := read_variable(name))]
+        if found:
+            count += 1
+            is_meant = any(variable.name in own for variable in found)  # AWS_REGION alone serves other programs too
+            yield _check_provider(provider, found, "broken" if is_meant else "note")
+    if not count:
+        yield Finding("note", "providers", "no variable of any is set: the embedded model and anonymous ones need none")
+
+
+def _check_provider(provider: Provider, found: list[Variable], worst: Literal["note", "broken"]) -> Finding:
+    models = catalog.models(provider=provider.id, retired=False)
+    listed = ", ".join(f"{variable.name} ({variable.origin})" for variable in found)
+    try:
+        route, missing = trace_candidate(Candidate(model=models[0].id if models else f"{provider.id}/any"))
+    except TurnoutError as error:
+        return Finding(worst, provider.id, f"{listed}, but {error.message}")
+    if missing:
+        return Finding(worst, provider.id, f"{listed}, but no API key: set {' or '.join(provider.api_key_env)}")
+    try:
+        find_protocol(route.protocol)
+    except TurnoutError as error:
+        return Finding("note", provider.id, f"{listed}, but {error.message}")
+    return Finding("ok", provider.id, f"{listed}, calls go to {redact_url(route.base_url)}")
+
+
+def _check_default_model() -> Iterator[Finding]:
+    from turnout.cli.chat import DEFAULT_MODEL, MODEL_VARIABLE
+
+    variable = read_variable(MODEL_VARIABLE)
+    if variable is None:
+        yield Finding("ok", "default model", f"{DEFAULT_MODEL} (`{MODEL_VARIABLE}` names another)")
+        return
+    try:
+        resolve(variable.value)
+    except TurnoutError as error:
+        yield Finding("broken", "default model", f"{MODEL_VARIABLE} ({variable.origin}): {error.message}")
+    else:
+        yield Finding("ok", "default model", f"{variable.value} ({MODEL_VARIABLE} in the {variable.origin})")
