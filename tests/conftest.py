@@ -14,6 +14,19 @@ from turnout.agent.runtime import default_runtime
 KEY = "sk-planted-secret-key"
 
 
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_cache() -> Iterator[Path]:
+    """Keep fetched models in the project (or `TURNOUT_TEST_CACHE`), never in the home folder of who runs the tests."""
+    folder = Path(os.environ.get("TURNOUT_TEST_CACHE") or PROJECT / ".cache").resolve()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        patch.setenv("TURNOUT_LOCAL_THREADS", "1")  # two threads on two busy processors are ten times slower than one
+        yield folder
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Hide the machine's own keys, settings and caches, and start in an empty folder."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 from turnout.errors import ConfigurationError
@@ -33,10 +34,14 @@ def data_dir() -> Path:
 
 
 def _user_dir(variable: str, *, unix: str, mac: str, windows: str) -> Path:
-    named = os.environ.get(variable, "")
+    return _join(variable, os.environ.get(variable, ""), os.environ.get(windows, ""), os.environ.get("HOME"), unix, mac)
+
+
+@lru_cache(maxsize=16)  # the catalog asks at every look-up
+def _join(variable: str, named: str, local: str, _home: str | None, unix: str, mac: str) -> Path:
     if Path(named).is_absolute():  # the specification: a relative path is invalid and ignored
         return Path(named) / "turnout"
-    if sys.platform == "win32" and (local := os.environ.get(windows)):
+    if sys.platform == "win32" and local:
         return Path(local) / "turnout"
     try:
         home = Path.home()

@@ -292,6 +292,8 @@ async def test_an_unknown_option_or_setting_is_an_error_with_the_cure(provider: 
     agent = Agent(model=MODEL)
     with pytest.raises(TypeError, match="did you mean `settings`"):
         await agent.generate("Hi", setings={})  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="settings="):
+        await agent.generate("Hi", temperature=0.3)  # type: ignore[call-arg]
     with pytest.raises(InvalidInputError, match="temperature"):
         await agent.generate("Hi", settings={"temprature": 1})
     with pytest.raises(InvalidInputError, match="max_retries"):

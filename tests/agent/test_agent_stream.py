@@ -314,7 +314,8 @@ async def test_silence_before_the_first_chunk(provider: Provider) -> None:
         provider.script(silence(before))
         with pytest.raises(APITimeoutError) as caught:
             await agent.stream("Hi")
-        assert caught.value.kind == "first_chunk"
+        assert (caught.value.kind, caught.value.limit_s) == ("first_chunk", 0.2)
+        assert "no chunk came within 0.2 s: raise `first_chunk_s` in timeouts=" in str(caught.value)
 
 
 async def test_silence_between_chunks(provider: Provider) -> None:

@@ -155,7 +155,7 @@ gc.collect()
 
 
 def test_a_script_ends_without_a_warning(provider: Provider) -> None:
-    command = [sys.executable, "-X", "dev", "-W", "error", "-c", MANY_LOOPS]
+    command = [sys.executable, "-W", "error", "-c", MANY_LOOPS]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert (done.stderr, done.returncode) == ("", 0)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from turnout import catalog
-from turnout.catalog import paths, store
+from turnout import catalog, paths
+from turnout.catalog import store
 from turnout.catalog.archive import Archive, pack
 from turnout.catalog.build import build_rows
 from turnout.catalog.types import Model, Provider

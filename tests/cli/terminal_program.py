@@ -9,6 +9,7 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 TURNOUT = [sys.executable, "-W", "error", "-m", "turnout"]
@@ -19,7 +20,12 @@ def run(*arguments: str, stdin: str | bytes = b"", **variables: str) -> subproce
     """Run ``turnout *arguments`` to its end, with `variables` in its environment."""
     data = stdin.encode() if isinstance(stdin, str) else stdin
     done = subprocess.run(
-        [*TURNOUT, *arguments], input=data, capture_output=True, timeout=LIMIT_S, env=os.environ | variables, check=False
+        [*TURNOUT, *arguments],
+        input=data,
+        capture_output=True,
+        timeout=LIMIT_S,
+        env=os.environ | variables,
+        check=False,
     )
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -35,7 +41,7 @@ class TerminalProgram:
         self._process = subprocess.Popen(
             [*TURNOUT, *arguments],
             stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True,
-            preexec_fn=_take_terminal,
+            preexec_fn=_take_terminal,  # noqa: PLW1509 - it makes one system call
         )  # fmt: skip
         os.close(slave)
 
@@ -83,3 +89,11 @@ def _take_terminal() -> None:
     import termios
 
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C reaches the program
+
+
+def wait_until(fact: Callable[[], object], what: str) -> None:
+    """Wait until `fact` returns something true; `what` is told where it does not."""
+    deadline = time.monotonic() + LIMIT_S
+    while not fact():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)

@@ -22,16 +22,6 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def shared_cache() -> Iterator[Path]:
-    """Keep fetched models in the project (or `TURNOUT_TEST_CACHE`), never in the home folder of who runs the tests."""
-    folder = Path(os.environ.get("TURNOUT_TEST_CACHE") or PROJECT / ".cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(folder.resolve()))
-        patch.setenv("TURNOUT_LOCAL_THREADS", "1")  # two threads on two busy processors are ten times slower than one
-        yield folder
-
-
 @pytest.fixture
 def tiny() -> EmbeddedModel:
     """A model of half a megabyte."""

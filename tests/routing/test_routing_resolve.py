@@ -289,3 +289,8 @@ def test_resolving_again_and_again_opens_nothing(key: str, monkeypatch: pytest.M
     for _ in range(100):
         resolve("ovhcloud/gpt-oss-120b")
     print(f"resolve: {(time.process_time() - started) * 1e4:.1f} µs")
+
+
+def test_a_wire_format_that_is_not_spoken_is_said_before_a_url_is_asked_for() -> None:
+    with pytest.raises(ConfigurationError, match="wire format `bedrock_converse`"):
+        resolve("amazon-bedrock/amazon.nova-pro-v1:0")

@@ -54,7 +54,7 @@ class Peer:
 
     async def wait_closed(self) -> None:
         """Return when the client has closed."""
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(OSError):
             while await self.reader.read(65536):
                 pass
 
@@ -88,7 +88,7 @@ class Server:
         self.tasks.add(task)
         try:
             await self.script(Peer(reader, writer, self))
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, OSError):
             self.closed_by_client.set()
         except asyncio.CancelledError:
             pass

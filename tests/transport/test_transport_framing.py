@@ -124,6 +124,18 @@ async def test_answers_without_a_body_leave_the_connection_usable(serve, transpo
     assert server.connections == 1
 
 
+async def test_a_body_after_the_answer_to_head_spoils_only_the_connection(serve, transport) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nbody")
+        await peer.wait_closed()
+
+    server = serve(script)
+    for _ in range(2):
+        assert await fetch(transport, server.url, method="HEAD", body=b"") == b""
+    assert server.connections == 2
+
+
 async def test_a_redirect_is_an_answer(serve, transport) -> None:
     async def script(peer: Peer) -> None:
         await peer.request()
@@ -264,7 +276,7 @@ async def test_a_body_above_the_limit_is_refused_while_it_comes_and_when_it_is_t
         ("gzip", b"\x1f", APIConnectionError, "compressed body was cut"),
     ],
 )
-async def test_a_body_that_cannot_be_decoded_says_so_in_both_ways_of_reading(
+async def test_a_body_that_cannot_be_decoded_says_so_in_both_ways_of_reading(  # noqa: PLR0917
     serve, transport, coding, body, error, reason
 ) -> None:
     async def script(peer: Peer) -> None:
@@ -281,11 +293,6 @@ async def test_a_body_that_cannot_be_decoded_says_so_in_both_ways_of_reading(
 
 
 async def test_a_read_after_some_pieces_gives_the_rest(serve, transport) -> None:
-    async def script(peer: Peer) -> None:
-        await peer.request()
-        await peer.send(CHUNKED + b"3\r\none\r\n")
-        await peer.request()  # never comes; the second half follows when the first was fetched
-
     async def two_halves(peer: Peer) -> None:
         await peer.request()
         await peer.send(CHUNKED + b"3\r\none\r\n")

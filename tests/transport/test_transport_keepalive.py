@@ -13,6 +13,7 @@ import pytest
 from scripted_server import Peer, build_request, eventually, fetch
 
 from turnout.errors import APIConnectionError, InvalidInputError, StreamClosedError
+from turnout.transport import http
 from turnout.transport.http import HTTPTransport
 from turnout.transport.pool import Pool
 
@@ -107,6 +108,7 @@ async def test_bytes_nobody_asked_for_close_the_connection(serve, transport, aft
         await peer.request()
         await peer.answer()
         if peer.server.connections == 1:
+            await asyncio.sleep(0.02)
             await peer.send(after)
             await peer.wait_closed()
             peer.server.closed_by_client.set()
@@ -149,9 +151,13 @@ async def test_idle_connections_are_closed_after_a_while(serve) -> None:
     transport = HTTPTransport(idle_s=0.1)
     await asyncio.gather(*(fetch(transport, server.url) for _ in range(3)))
     await eventually(lambda: server.open == 0)
-    time.sleep(0)
+    for _ in range(2):  # the second is idle for longer than the first
+        assert await asyncio.gather(*(fetch(transport, server.url) for _ in range(2))) == [b"ok"] * 2
+        await asyncio.sleep(0.06)
+        assert await fetch(transport, server.url) == b"ok"
+    await eventually(lambda: server.open == 0)
     assert await fetch(transport, server.url) == b"ok"
-    time.sleep(0.15)  # the loop stands still meanwhile, so that no timer can have run
+    time.sleep(0.15)  # noqa: ASYNC251 # the loop stands still meanwhile, so that no timer can have run
     before = server.connections
     assert await fetch(transport, server.url) == b"ok"
     assert server.connections == before + 1
@@ -279,6 +285,24 @@ async def test_a_server_that_closes_at_once_is_a_connection_error(serve) -> None
     for _ in range(30):
         with pytest.raises(APIConnectionError):
             await asyncio.wait_for(fetch(transport, server.url), 5)
+
+
+async def test_a_connection_lost_before_its_first_request_is_a_connection_error(serve, monkeypatch) -> None:
+    open_connection = http.open_connection
+
+    async def open_and_lose(*args, **settings):
+        connection = await open_connection(*args, **settings)
+        connection.abort()
+        return connection
+
+    server = serve(answer_always)
+    transport = HTTPTransport(max_connections_per_host=1)
+    monkeypatch.setattr(http, "open_connection", open_and_lose)
+    for _ in range(2):
+        with pytest.raises(APIConnectionError, match="before an answer"):
+            await asyncio.wait_for(fetch(transport, server.url), 5)
+    monkeypatch.undo()
+    assert await asyncio.wait_for(fetch(transport, server.url), 5) == b"ok"
 
 
 def test_a_limit_below_one_is_refused() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+import time
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,22 @@ async def test_a_stream_over_tls_is_cut_where_the_server_ends(serve, transport, 
     assert await response.receive(5) == b"ok"
     with pytest.raises(APIConnectionError, match="before the end of the body"):
         await response.receive(5)
+
+
+async def test_an_answer_and_the_end_of_the_session_in_one_read_are_both_seen(serve, authority, trusted) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await asyncio.sleep(0.05)
+        await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+
+    server = serve(script, tls=build_context(authority))
+    transport = HTTPTransport(max_connections_per_host=1)
+    for number in (1, 2, 3):
+        task = asyncio.create_task(fetch(transport, server.url))
+        await eventually(lambda number=number: len(server.requests) == number)
+        time.sleep(0.1)  # noqa: ASYNC251 # so that the client reads answer and end together
+        assert await asyncio.wait_for(task, 5) == b"ok"
+        await eventually(lambda: server.open == 0)
 
 
 async def test_a_stale_tls_connection_is_replaced(serve, transport, authority, trusted) -> None:

@@ -59,6 +59,11 @@ def check_options(options: CallOptions) -> CallOptions:
         if name not in _NAMES:
             import difflib
 
+            from turnout.requests import ModelSettings, snake_keys
+
+            (setting,) = snake_keys({name: None})
+            if setting in ModelSettings.__struct_fields__:
+                raise TypeError(f"`{name}` is a setting of the model: pass settings={{{setting!r}: …}}")
             near = difflib.get_close_matches(name, _NAMES, 1)
             hint = f": did you mean `{near[0]}`?" if near else f": the options are {', '.join(sorted(_NAMES))}"
             raise TypeError(f"`{name}` is no option of a call{hint}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from turnout.call.answer import Answer, finish_answer
-from turnout.call.dispatch import Call, Dispatch, Runtime
+from turnout.call.dispatch import Dispatch
+from turnout.call.spec import Call, Runtime
 from turnout.call.stream import ModelStream
 
 if TYPE_CHECKING:

@@ -8,58 +8,28 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, TypeVar
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from turnout.call.exchange import Clock, encode, post
+from turnout.call.spec import merge_request
 from turnout.errors import APIStatusError, APITimeoutError, NotFoundError, TurnoutError
-from turnout.fallback import Cooldowns, summarise_failures
+from turnout.fallback import summarise_failures
 from turnout.protocols import find_protocol
 from turnout.protocols.refusals import refused_field
-from turnout.requests import ModelRequest, ModelSettings, Timeouts, merge_deep, merge_settings
 from turnout.responses import Attempt, Warning
-from turnout.routing.learned import Lessons
-from turnout.routing.model import Candidate
 from turnout.routing.resolution import resolve_candidate, retired_message
-from turnout.transport.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from turnout.call.exchange import Exchange
+    from turnout.call.spec import Call, Runtime
     from turnout.errors import CallError
-    from turnout.local import Endpoint
     from turnout.protocols import EncodedRequest, WireProtocol
+    from turnout.routing.model import Candidate
     from turnout.routing.route import Route
-    from turnout.transport.seam import Transport
 
 _T = TypeVar("_T")
-
-
-class Runtime:
-    """What calls share: the transport, the launcher of local models, and what the process has learned."""
-
-    def __init__(self, transport: Transport, launch: Callable[[str], Awaitable[Endpoint]] | None = None) -> None:
-        self.transport = transport
-        self.launch = launch
-        self.cooldowns = Cooldowns()
-        self.lessons = Lessons()
-
-
-class Call(Struct, kw_only=True):
-    """One model call: the request, and everything about how it is to be made.
-
-    `settings` and `provider_options` of a candidate win over those of the request. `does_restart` lets a stream that
-    breaks after its first chunk start again with the next candidate, with a `fallback` chunk in between.
-    """
-
-    request: ModelRequest
-    candidates: tuple[Candidate, ...]
-    api_key: str | None = None
-    headers: dict[str, str] = {}
-    timeouts: Timeouts = Timeouts()
-    max_retries: int | None = None
-    retry_policy: RetryPolicy = RetryPolicy()
-    does_restart: bool = False
 
 
 class Dispatch:
@@ -172,6 +142,8 @@ class _Turn:
             exchange = await post(dispatch.runtime.transport, route, self._protocol, self._encoded, clock)
             answer = await receive(exchange)
         except TurnoutError as error:
+            if isinstance(error, APITimeoutError):
+                clock.explain(error)
             if exchange is not None:
                 error.status = error.status or exchange.http.status
                 error.request_id = error.request_id or exchange.request_id
@@ -235,17 +207,6 @@ class _Turn:
             waited_s=self._waited_s,
         )
         self._dispatch.attempts.append(attempt)
-
-
-def merge_request(request: ModelRequest, candidate: Candidate) -> ModelRequest:
-    """Return `request` with the candidate's own settings and provider options merged over it."""
-    if candidate.settings == ModelSettings() and not candidate.provider_options:
-        return request
-    return structs.replace(
-        request,
-        settings=merge_settings(request.settings, candidate.settings),
-        provider_options=merge_deep(request.provider_options, candidate.provider_options),
-    )
 
 
 def _may_retry(error: TurnoutError) -> bool:

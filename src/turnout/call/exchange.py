@@ -16,7 +16,7 @@ from turnout.transport.seam import HTTPRequest, HTTPResponse
 from turnout.version import USER_AGENT
 
 if TYPE_CHECKING:
-    from turnout.errors import APIStatusError, TimeoutKind
+    from turnout.errors import APIStatusError, APITimeoutError, TimeoutKind
     from turnout.requests import ModelRequest, Timeouts
     from turnout.transport.seam import Transport
 
@@ -29,12 +29,13 @@ _MAX_ERROR_BODY_S = 10.0
 class Clock:
     """The time limits of one try: how long the next wait may be, and which limit that is."""
 
-    __slots__ = ("_deadline", "connect_s", "first_chunk_s", "idle_s", "started")
+    __slots__ = ("_deadline", "connect_s", "first_chunk_s", "idle_s", "started", "total_s")
 
     def __init__(self, timeouts: Timeouts, *, is_stream: bool) -> None:
         total_s = timeouts.total_s
         if total_s is UNSET:
             total_s = None if is_stream else DEFAULT_TOTAL_S
+        self.total_s = total_s
         self.started = time.monotonic()
         self._deadline = None if total_s is None else self.started + total_s
         self.connect_s = timeouts.connect_s
@@ -50,6 +51,15 @@ class Clock:
     def between_chunks(self) -> tuple[float | None, TimeoutKind]:
         """Return the seconds left to wait for the next piece, and the limit's kind."""
         return self._limit(self.idle_s, "idle")
+
+    def explain(self, error: APITimeoutError) -> None:
+        """Name the limit as it was set; the transport knows only what was left of it."""
+        limit_s = {"first_chunk": self.first_chunk_s, "idle": self.idle_s, "total": self.total_s}.get(error.kind)
+        if limit_s is not None:
+            error.limit_s = limit_s
+            missing = {"first_chunk": "no chunk came", "idle": "nothing more came", "total": "no whole answer came"}
+            what = f"{missing[error.kind]} within {limit_s:g} s"
+            error.args = (f"{what}: raise `{error.kind}_s` in timeouts=, or name a fallback",)
 
     def _limit(self, limit_s: float | None, kind: TimeoutKind) -> tuple[float | None, TimeoutKind]:
         if self._deadline is not None:

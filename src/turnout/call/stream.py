@@ -23,6 +23,7 @@ from turnout.chunks import (
 )
 from turnout.errors import (
     APIConnectionError,
+    APITimeoutError,
     CallError,
     ProviderStreamError,
     StreamClosedError,
@@ -134,6 +135,8 @@ class StreamReader:
 
     def _explain(self, error: CallError) -> TurnoutError:
         """Return the error as the reader of a stream should see it, with the text so far."""
+        if isinstance(error, APITimeoutError):
+            self.exchange.clock.explain(error)
         if isinstance(error, APIConnectionError):
             error = TruncatedStreamError(f"the stream was cut: {error.message}", url=error.url)
         error.text = self._decoder.text

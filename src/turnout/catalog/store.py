@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from turnout.catalog.archive import Archive
-from turnout.catalog.paths import cache_dir, config_dir
 from turnout.catalog.rows import OwnRows, model_patch, provider_patch, read_toml
 from turnout.catalog.types import Model, Provider
-from turnout.errors import CatalogError
+from turnout.errors import CatalogError, ConfigurationError
+from turnout.paths import cache_dir, config_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
 PACKAGED = Path(__file__).with_name("data") / "catalog.bin"
@@ -52,7 +52,15 @@ class CatalogSource(msgspec.Struct, frozen=True, kw_only=True):
 
 def refreshed_file() -> Path:
     """Return where the refreshed catalog is kept; it need not exist."""
-    return Path(_watched(cache_dir(), config_dir())[0])
+    return Path(_watched(_folder(cache_dir), _folder(config_dir))[0])
+
+
+def _folder(find: Callable[[], Path]) -> Path:
+    """Return a folder of the user; where no home is known, one that cannot be."""
+    try:
+        return find()
+    except ConfigurationError:
+        return Path(os.devnull, "turnout")
 
 
 class Catalog:
@@ -69,7 +77,7 @@ class Catalog:
 
     def view(self) -> View:
         """Return what is in force now; files are read again only when one of them changed (three `stat` calls)."""
-        files = _watched(cache_dir(), config_dir())
+        files = _watched(_folder(cache_dir), _folder(config_dir))
         stamps = tuple(map(_stamp, files))
         known, view = self._state
         if view is None or stamps != known:

@@ -90,10 +90,10 @@ def _run(arguments: list[str]) -> int:
         return 0
     if name not in COMMANDS:
         return _refuse(name)
-    if find_spec("typer") is None or find_spec("rich") is None:
+    if find_spec("typer") is None:
         from turnout.cli.terminal import print_error
 
-        print_error('the command line needs two more packages: pip install "turnout[cli]"')
+        print_error('the command line needs the package typer: pip install "turnout[cli]"')
         return FAILED
     return _invoke(name, arguments[1:])
 

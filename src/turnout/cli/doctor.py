@@ -33,6 +33,6 @@ def doctor(*, as_json: AsJSON = False) -> int:
 
 
 def _print_finding(finding: Finding) -> None:
-    from turnout.cli.terminal import one_line
+    from turnout.cli.terminal import print_fact
 
-    print(f"{_MARKS[finding.state]}  {finding.subject:<16} {one_line(finding.text)}")
+    print_fact(f"{_MARKS[finding.state]}  {finding.subject:<16} ", finding.text)

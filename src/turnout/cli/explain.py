@@ -63,7 +63,7 @@ def _check_protocol(route: Route) -> ConfigurationError | None:
 
 
 def _print_route(route: Route, problem: ConfigurationError | MissingKeyError | None) -> None:
-    from turnout.cli.terminal import clean, one_line
+    from turnout.cli.terminal import clean, print_fact
 
     lines = [step.partition(": ")[::2] for step in route.steps]
     if not route.is_launched:
@@ -76,8 +76,8 @@ def _print_route(route: Route, problem: ConfigurationError | MissingKeyError | N
     lines += [("warning", warning.message) for warning in route.warnings]
     print(clean(route.asked))
     for label, text in lines:
-        print(f"  {label:<18}{clean(text)}")
-    print("ready: a call would be sent" if problem is None else f"not ready: {one_line(problem.message)}")
+        print_fact(f"  {label:<18}", text)
+    print_fact("", "ready: a call would be sent" if problem is None else f"not ready: {problem.message}")
 
 
 def _describe_facts(model: Model) -> list[tuple[str, str]]:

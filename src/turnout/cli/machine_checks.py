@@ -35,7 +35,7 @@ def examine() -> Iterator[Finding]:
 
 
 def _check_extras() -> Iterator[Finding]:
-    for extra, packages in {"cli": ("typer", "rich"), "local": ("xllamacpp",)}.items():
+    for extra, packages in {"cli": ("typer",), "local": ("xllamacpp",)}.items():
         missing = [package for package in packages if find_spec(package) is None]
         if missing:
             cure = f'{" and ".join(missing)} not installed: pip install "turnout[{extra}]"'

@@ -6,13 +6,14 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from collections.abc import Iterable
 
-_DIM, _RED, _PLAIN = "\x1b[2m", "\x1b[31m", "\x1b[0m"
+_BOLD, _DIM, _RED, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[0m"
 # What a terminal acts on: C0 and C1 controls but for tab and line feed, and the marks that reverse the direction.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -86,9 +87,22 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def make_console() -> Console:
-    """Return a console for tables on stdout; a pipe gets lines as long as they need to be, and no colours."""
-    from rich.console import Console
+def print_fact(label: str, text: str) -> None:
+    """Write `label` and `text` to stdout; a terminal gets long text wrapped under its beginning."""
+    text, width = one_line(text), terminal_width()
+    if width is not None:
+        margin = " " * len(label)
+        text = textwrap.fill(
+            text, max(width, 2 * len(label)), initial_indent=margin, subsequent_indent=margin,
+            break_long_words=False, break_on_hyphens=False,
+        )[len(label) :]  # fmt: skip
+    print(label + text)
 
-    width = terminal_width()
-    return Console(width=width or 1000, markup=False, highlight=False, no_color=not is_colourful(sys.stdout))
+
+def print_lines(lines: Iterable[tuple[str, bool]]) -> None:
+    """Write the lines of a table to stdout, each with whether it is of less interest; the first is the heading."""
+    bold, dim, plain = (_BOLD, _DIM, _PLAIN) if is_colourful(sys.stdout) else ("", "", "")
+    for number, (line, is_dim) in enumerate(lines):
+        style = bold if number == 0 else dim if is_dim else ""
+        sys.stdout.write(f"{style}{clean(line)}{plain if style else ''}\n")
+    sys.stdout.flush()

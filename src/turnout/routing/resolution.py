@@ -12,7 +12,7 @@ from msgspec import Struct
 from turnout import catalog
 from turnout.catalog.types import Model, Provider
 from turnout.context import RequestContext
-from turnout.errors import InvalidModelError, MissingKeyError, UnknownProviderError
+from turnout.errors import ConfigurationError, InvalidModelError, MissingKeyError, UnknownProviderError
 from turnout.responses import Warning
 from turnout.routing.environment import Variable, read_variable
 from turnout.routing.hosts import ENDPOINTS, base_url_variable, fill_template, owns_url, read_base_url
@@ -156,11 +156,22 @@ def _find_base_url(provider: Provider, facts: Model | None, override: Variable |
         return fill_template(template, asked).rstrip("/"), "the catalog"
     if provider.id == LOCAL:
         return _LAUNCHED_URL, ""
+    _check_is_spoken(provider, facts, asked)
     raise InvalidModelError(
         f"the catalog knows no URL for `{provider.id}`: set `{base_url_variable(provider.id)}` or pass url="
         " in a model config",
         provider=provider.id, model=asked.partition("/")[2],
     )  # fmt: skip
+
+
+def _check_is_spoken(provider: Provider, facts: Model | None, asked: str) -> None:
+    protocol = (facts and facts.protocol) or provider.protocol
+    if protocol not in ENDPOINTS:
+        raise ConfigurationError(
+            f"`{asked}` answers on the wire format `{protocol}`, which this version does not speak:"
+            f" `{provider.id}` has no URL for one of {', '.join(ENDPOINTS)}",
+            provider=provider.id, model=asked.partition("/")[2],
+        )  # fmt: skip
 
 
 def _locate_foreign(config: ModelConfig, base_url: str, *, is_provider_like: bool) -> Place:
@@ -261,5 +272,5 @@ def _no_provider_message(asked: str) -> str:
 
 def _unknown_provider_message(segment: str, asked: str) -> str:
     near = _suggest(asked)
-    question = f"did you mean {near}?" if near else "`turnout models` lists them;"
+    question = f"did you mean {near}?" if near else "`turnout models` lists them."
     return f"no provider is called `{segment}`: {question} A server of your own is a config with url= and id="

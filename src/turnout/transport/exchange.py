@@ -10,10 +10,10 @@ from turnout.errors import APIConnectionError, APITimeoutError, ResponseError
 from turnout.transport.seam import Headers
 
 if TYPE_CHECKING:
-    import asyncio
+    import asyncio  # noqa: TC004 # fields of a Struct, never resolved
 
     from turnout.errors import TimeoutKind
-    from turnout.transport.connection import Connection
+    from turnout.transport.connection import Connection  # noqa: TC004
 
 HEAD: Final = 0
 PIECE: Final = 1

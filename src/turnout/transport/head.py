@@ -78,13 +78,9 @@ def _refuse_break(headers: Mapping[str, str]) -> None:
 
 
 def _name_unencodable(headers: Mapping[str, str]) -> InvalidInputError:
-    for name, value in headers.items():
-        if any(letter > "\xff" for letter in value):
-            return InvalidInputError(
-                f"the value of the header {name!r} holds a character that HTTP cannot carry: "
-                "remove it (typographic quotes or an ellipsis copied along with a key?)"
-            )
-    return InvalidInputError("the URL holds a character that HTTP cannot carry: percent-encode it")
+    name = next((name for name, value in headers.items() if any(letter > "\xff" for letter in value)), "")
+    cure = "remove it (typographic quotes or an ellipsis copied along with a key?)"
+    return InvalidInputError(f"the value of the header {name!r} holds a character that HTTP cannot carry: {cure}")
 
 
 def build_headers(names: list[bytes], values: list[bytes]) -> Headers:

@@ -11,9 +11,9 @@ from turnout.transport.exchange import PIECE, WHOLE, describe_oversize
 
 if TYPE_CHECKING:
     from turnout.errors import TimeoutKind
-    from turnout.transport.decoding import Decoder
-    from turnout.transport.exchange import Exchange, Limits
-    from turnout.transport.seam import Headers
+    from turnout.transport.decoding import Decoder  # noqa: TC004 # fields of a Struct, never resolved
+    from turnout.transport.exchange import Exchange, Limits  # noqa: TC004
+    from turnout.transport.seam import Headers  # noqa: TC004
 
 _get = dict[str, str].get  # names are in lower case here, so that the look-up of `Headers` need not lower them
 
@@ -67,10 +67,11 @@ class Response(Struct, eq=False):
                     return data
             if exchange.error is not None:
                 raise exchange.error
-            if not exchange.is_complete:
-                await exchange.wait(PIECE, timeout_s, kind)
-            elif not exchange.pieces and (decoder is None or not self._can_go_on(decoder)):
+            if exchange.is_complete:
+                if decoder is not None:
+                    decoder.check_end()
                 return b""
+            await exchange.wait(PIECE, timeout_s, kind)
 
     async def read(self, timeout_s: float | None = None, kind: TimeoutKind = "total") -> bytes:
         """Return the rest of the body; `timeout_s` limits the whole of it.
@@ -127,10 +128,3 @@ class Response(Struct, eq=False):
         except ResponseError:
             self.close()
             raise
-
-    def _can_go_on(self, decoder: Decoder) -> bool:
-        """At the end of the body: whether decoding has more to give. Raises `APIConnectionError` when it was cut."""
-        if decoder.has_more:
-            return True
-        decoder.check_end()
-        return False

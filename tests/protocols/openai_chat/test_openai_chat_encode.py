@@ -85,11 +85,6 @@ def test_no_messages_is_an_error():
         encoded([])
 
 
-def test_a_body_above_the_providers_limit_is_a_warning():
-    assert [warning.code for warning in encoded(quirks={"max_body_bytes": 10}).warnings] == ["large_body"]
-    assert encoded(quirks={"max_body_bytes": 1000}).warnings == ()
-
-
 # -- settings ---------------------------------------------------------------------------------------------------------
 
 

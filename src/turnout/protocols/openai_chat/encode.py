@@ -43,10 +43,6 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
     if options:
         body = _merge_options(body, options, request, route.provider)
     encoded = _to_bytes(body)
-    limit = route.quirks.max_body_bytes
-    if limit is not None and len(encoded) > limit:
-        size = f"the request has {len(encoded)} bytes, and the provider takes {limit}"
-        warnings.append(Warning("large_body", f"{size}: shorten it, or give media by URL"))
     headers = {
         "content-type": "application/json",
         "accept": "text/event-stream" if request.stream else "application/json",

@@ -1,0 +1,57 @@
+"""What a call is made of: the request, the candidates, the limits, and the runtime that calls share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, structs
+
+from turnout.fallback import Cooldowns
+from turnout.requests import ModelRequest, ModelSettings, Timeouts, merge_deep, merge_settings
+from turnout.routing.learned import Lessons
+from turnout.routing.model import Candidate
+from turnout.transport.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from turnout.local.endpoint import Endpoint
+    from turnout.transport.seam import Transport
+
+
+class Runtime:
+    """What calls share: the transport, the launcher of local models, and what the process has learned."""
+
+    def __init__(self, transport: Transport, launch: Callable[[str], Awaitable[Endpoint]] | None = None) -> None:
+        self.transport = transport
+        self.launch = launch
+        self.cooldowns = Cooldowns()
+        self.lessons = Lessons()
+
+
+class Call(Struct, kw_only=True):
+    """One model call: the request, and everything about how it is to be made.
+
+    `settings` and `provider_options` of a candidate win over those of the request. `does_restart` lets a stream that
+    breaks after its first chunk start again with the next candidate, with a `fallback` chunk in between.
+    """
+
+    request: ModelRequest
+    candidates: tuple[Candidate, ...]
+    api_key: str | None = None
+    headers: dict[str, str] = {}
+    timeouts: Timeouts = Timeouts()
+    max_retries: int | None = None
+    retry_policy: RetryPolicy = RetryPolicy()
+    does_restart: bool = False
+
+
+def merge_request(request: ModelRequest, candidate: Candidate) -> ModelRequest:
+    """Return `request` with the candidate's own settings and provider options merged over it."""
+    if candidate.settings == ModelSettings() and not candidate.provider_options:
+        return request
+    return structs.replace(
+        request,
+        settings=merge_settings(request.settings, candidate.settings),
+        provider_options=merge_deep(request.provider_options, candidate.provider_options),
+    )
