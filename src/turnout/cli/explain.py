@@ -67,7 +67,7 @@ def _print_route(route: Route, problem: ConfigurationError | MissingKeyError | N
 
     lines = [step.partition(": ")[::2] for step in route.steps]
     if not route.is_launched:
-        lines.append(("request", f"POST {route.url}"))
+        lines.append(("request to", route.url))
     if route.headers:
         lines.append(("headers", ", ".join(sorted(route.headers))))
     lines += (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from turnout import catalog
 from turnout.cli.finding import Finding
-from turnout.errors import TurnoutError, redact_url
+from turnout.errors import ConfigurationError, InvalidModelError, MissingKeyError, TurnoutError, redact_url
 from turnout.protocols import find_protocol
 from turnout.routing.environment import read_variable
 from turnout.routing.hosts import base_url_variable
@@ -66,13 +66,12 @@ def _check_provider(provider: Provider, found: list[Variable], worst: Literal["n
     listed = ", ".join(f"{variable.name} ({variable.origin})" for variable in found)
     try:
         route, missing = trace_candidate(Candidate(model=models[0].id if models else f"{provider.id}/any"))
-    except TurnoutError as error:
-        return Finding(worst, provider.id, f"{listed}, but {error.message}")
-    if missing:
-        return Finding(worst, provider.id, f"{listed}, but no API key: set {' or '.join(provider.api_key_env)}")
-    try:
+        if missing:
+            return Finding(worst, provider.id, f"{listed}, but no API key: set {' or '.join(provider.api_key_env)}")
         find_protocol(route.protocol)
-    except TurnoutError as error:
+    except (InvalidModelError, MissingKeyError) as error:
+        return Finding(worst, provider.id, f"{listed}, but {error.message}")
+    except ConfigurationError as error:  # a wire format that turnout does not speak: nothing is wrong here
         return Finding("note", provider.id, f"{listed}, but {error.message}")
     return Finding("ok", provider.id, f"{listed}, calls go to {redact_url(route.base_url)}")
 

@@ -63,9 +63,13 @@ async def open_connection(  # the five say where to; the settings are named
 async def _connect(
     loop: asyncio.AbstractEventLoop, create: Callable[[], Connection], first: Target | Proxy
 ) -> Connection:
-    is_address = first.host[-1:].isdigit() or ":" in first.host  # an address needs no race of several
-    delay_s = None if is_address else _SECOND_ADDRESS_AFTER_S
-    _, connection = await loop.create_connection(create, first.host, first.port, happy_eyeballs_delay=delay_s)
+    is_address = first.host[-1:].isdigit() or ":" in first.host  # which needs no race of several
+    if is_address or not isinstance(loop, asyncio.BaseEventLoop):  # (other loops, such as uvloop, know of no race)
+        _, connection = await loop.create_connection(create, first.host, first.port)
+    else:
+        _, connection = await loop.create_connection(
+            create, first.host, first.port, happy_eyeballs_delay=_SECOND_ADDRESS_AFTER_S
+        )
     return connection
 
 
