@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import re
@@ -11,23 +12,46 @@ import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
+from typing import NamedTuple
+from unittest import mock
+
+import pytest
+
+from turnout.cli import main
 
 TURNOUT = [sys.executable, "-W", "error", "-m", "turnout"]
 LIMIT_S = 30
+PATIENCE_S = 10
 
 
-def run(*arguments: str, stdin: str | bytes = b"", **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run ``turnout *arguments`` to its end, with `variables` in its environment."""
-    data = stdin.encode() if isinstance(stdin, str) else stdin
+class Outcome(NamedTuple):
+    """What is left of a program that has ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+def run(*arguments: str | bytes, stdin: bytes = b"", **variables: str) -> Outcome:
+    """Run ``turnout *arguments`` as a process to its end, with `variables` in its environment."""
+    environment = os.environ | variables
     done = subprocess.run(
-        [*TURNOUT, *arguments],
-        input=data,
-        capture_output=True,
-        timeout=LIMIT_S,
-        env=os.environ | variables,
-        check=False,
+        [*TURNOUT, *arguments], input=stdin, capture_output=True, timeout=LIMIT_S, env=environment, check=False
     )
-    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+    return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def call(*arguments: str, stdin: bytes = b"") -> Outcome:
+    """Run ``turnout *arguments`` in this process: the same, and twenty times as fast."""
+    buffers = io.BytesIO(stdin), io.BytesIO(), io.BytesIO()
+    streams = [io.TextIOWrapper(buffer, "utf-8", write_through=True) for buffer in buffers]
+    with (
+        mock.patch.object(sys, "stdin", streams[0]),
+        mock.patch.object(sys, "stdout", streams[1]),
+        mock.patch.object(sys, "stderr", streams[2]),
+    ):
+        code = main(arguments)
+    return Outcome(code, buffers[1].getvalue().decode(), buffers[2].getvalue().decode())
 
 
 class TerminalProgram:
@@ -36,6 +60,7 @@ class TerminalProgram:
     def __init__(self, *arguments: str, **variables: str) -> None:
         self.screen = ""
         self._seen = 0
+        self._is_over = False
         self._master, slave = pty.openpty()
         environment = os.environ | {"TERM": "xterm", "COLUMNS": "80"} | variables
         self._process = subprocess.Popen(
@@ -51,6 +76,9 @@ class TerminalProgram:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is None and not self._is_over:
+            self.type("\x04")
+            self.wait()
         self._process.kill()
         self._process.wait(LIMIT_S)
         os.close(self._master)
@@ -58,6 +86,18 @@ class TerminalProgram:
     def type(self, text: str) -> None:
         """Type `text`; ``\\x03`` is Ctrl-C and ``\\x04`` Ctrl-D, and the terminal makes signals of them."""
         os.write(self._master, text.encode())
+
+    def press_until(self, key: str, is_done: Callable[[], bool]) -> None:
+        """Press `key` until `is_done` or the end: a signal just before readline waits is seen with the next one."""
+        for _ in range(LIMIT_S // PATIENCE_S):
+            self.type(key)
+            deadline = time.monotonic() + PATIENCE_S
+            while self._read(deadline):
+                if is_done():
+                    return
+            if self._is_over or is_done():
+                return
+        pytest.fail(f"{key!r} does nothing after {self.screen!r}")
 
     def wait_for(self, pattern: str) -> str:
         """Return what comes up to the end of the next match of `pattern`."""
@@ -80,6 +120,7 @@ class TerminalProgram:
             data = os.read(self._master, 65536) if ready else b""
         except OSError:  # Linux says so when the other side is closed
             data = b""
+        self._is_over = bool(ready) and not data
         self.screen += data.decode(errors="replace")
         return bool(data)
 

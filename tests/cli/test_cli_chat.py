@@ -109,8 +109,8 @@ def test_reasoning_is_shown_on_request(provider: Provider) -> None:
 
 
 def test_a_refusal_and_a_tool_call_are_told_aside(provider: Provider) -> None:
-    call = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"city": "Gent"}'}}
-    provider.script(reply(answer("", refusal="I will not", tool_calls=[call], finish_reason="tool_calls")))
+    wanted = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"city": "Gent"}'}}
+    provider.script(reply(answer("", refusal="I will not", tool_calls=[wanted], finish_reason="tool_calls")))
     done = call("chat", "-m", MODEL, "--no-stream", "Hi")
     assert (done.code, done.stdout) == (0, "")
     assert done.stderr.splitlines()[:2] == ["I will not", "the model asks for the tool find(city='Gent')"]

@@ -15,10 +15,12 @@ from terminal_program import TerminalProgram, run
 from conftest import KEY
 from provider import Provider
 from turnout.catalog import current
-from turnout.catalog.columns import format_context, format_price
+from turnout.catalog.columns import format_context, format_flag, format_price
+from turnout.catalog.store import refreshed_file
 from turnout.catalog.updates import PriceChange, ProviderChange, RefreshReport
 from turnout.cli import COMMANDS, main
 from turnout.cli.grid import Line, lay_out
+from turnout.local.embedded import EmbeddedModel
 from turnout.version import __version__
 
 Captured = pytest.CaptureFixture[str]
@@ -333,6 +335,41 @@ def test_doctor_shows_a_proxy_without_its_password(monkeypatch: pytest.MonkeyPat
     assert KEY not in shown
 
 
+def test_doctor_says_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    assert main(["doctor"]) == 0
+    assert '--  extra local      xllamacpp not installed: pip install "turnout[local]"' in capsys.readouterr().out
+
+
+def test_doctor_finds_a_cache_that_cannot_be_written(own_cache: Path, capsys: Captured) -> None:
+    own_cache.parent.write_text("a file where a folder should be")
+    assert main(["doctor"]) == 1
+    assert f"!!  cache            {own_cache} cannot be written" in capsys.readouterr().out
+
+
+def test_doctor_names_the_catalog_in_force(own_cache: Path, capsys: Captured) -> None:
+    own_cache.mkdir(parents=True)
+    refreshed_file().write_bytes(b"damaged")
+    Path("turnout.toml").write_text('[providers.acme]\nbase_url = "http://127.0.0.1:1/v1"\n')
+    assert main(["doctor"]) == 1
+    shown = capsys.readouterr().out
+    assert f"with the rows of {Path('turnout.toml').absolute()}" in shown
+    assert "!!  catalog" in shown
+    assert "run `turnout refresh`" in shown
+
+
+def test_doctor_finds_the_embedded_model(monkeypatch: pytest.MonkeyPatch, own_cache: Path, capsys: Captured) -> None:
+    model = EmbeddedModel(
+        name="tiny", package="tiny", version="1", wheel_size_bytes=1, member="tiny.gguf", size_bytes=4, sha256="0"
+    )
+    monkeypatch.setattr("turnout.local.embedded.EMBEDDED_MODELS", (model,))
+    path = own_cache / "models" / "tiny.gguf"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"GGUF")
+    assert main(["doctor"]) == 0
+    assert f"ok  embedded model   local/tiny is in {path}" in capsys.readouterr().out
+
+
 def test_doctor_reads_the_files_it_speaks_of(own_cache: Path, capsys: Captured) -> None:
     Path(".env").write_bytes(b"A=\xff\n")
     model_file = own_cache / "models" / "smollm2-135m-instruct.gguf"
@@ -421,3 +458,8 @@ def test_a_context_is_rounded(tokens: int | None, shown: str) -> None:
 )  # fmt: skip
 def test_a_price_is_exact(price: str | None, shown: str) -> None:
     assert format_price(None if price is None else Decimal(price)) == shown
+
+
+@pytest.mark.parametrize(("fact", "shown"), [(True, "yes"), (False, "-"), (None, "?")])
+def test_what_is_unknown_is_no_no(fact: bool | None, shown: str) -> None:
+    assert format_flag(fact) == shown

@@ -5,14 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from turnout.chunks import (
-    FallbackChunk,
-    ReasoningDelta,
-    RefusalDelta,
-    Start,
-    TextDelta,
-    ToolCallEnd,
-)
+from turnout.chunks import ReasoningDelta, RefusalDelta, Start, TextDelta, ToolCallEnd
 from turnout.cli.report import describe_result
 from turnout.cli.terminal import is_colourful, say, write_aside, write_text
 
@@ -54,8 +47,6 @@ class Screen:
             case ToolCallEnd(call=call):
                 arguments = ", ".join(f"{name}={value!r}" for name, value in call.arguments.items())
                 self._tell(f"the model asks for the tool {call.name}({arguments})")
-            case FallbackChunk(failed=failed, model=model, reason=reason):
-                self._tell(f"{failed} failed ({reason}); {model} starts again:")
             case Start(warnings=warnings):
                 self.text = ""
                 self._warn(warnings)
