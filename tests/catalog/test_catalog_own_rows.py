@@ -177,3 +177,15 @@ def test_registering_a_bad_row_adds_nothing(
         catalog.register(provider=provider, models=models)
     assert catalog.find_provider("acme") is None
     assert len(catalog.providers()) == 226
+
+
+@pytest.mark.parametrize(
+    "table", ["[[models]]\nid = 'a/b'", "[models.'a/b']\ncontext = 1", "[provider.acme]\nname = 'A'"]
+)
+def test_a_table_under_a_wrong_name_is_an_error_with_the_right_one(
+    table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "turnout.toml").write_text(table)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CatalogError, match=r"write `\[providers\.NAME\]`"):
+        catalog.find("ovhcloud/gpt-oss-120b")

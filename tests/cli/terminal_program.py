@@ -41,14 +41,18 @@ def run(*arguments: str | bytes, stdin: bytes = b"", **variables: str) -> Outcom
     return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-def call(*arguments: str, stdin: bytes = b"") -> Outcome:
-    """Run ``turnout *arguments`` in this process: the same, and twenty times as fast."""
+def call(*arguments: str, stdin: bytes = b"", is_typed: bool = False) -> Outcome:
+    """Run ``turnout *arguments`` in this process: the same, and twenty times as fast.
+
+    `is_typed`: stdin is a terminal, and the two others are not.
+    """
     buffers = io.BytesIO(stdin), io.BytesIO(), io.BytesIO()
     streams = [io.TextIOWrapper(buffer, "utf-8", write_through=True) for buffer in buffers]
     with (
         mock.patch.object(sys, "stdin", streams[0]),
         mock.patch.object(sys, "stdout", streams[1]),
         mock.patch.object(sys, "stderr", streams[2]),
+        mock.patch.object(streams[0], "isatty", return_value=is_typed),
     ):
         code = main(arguments)
     return Outcome(code, buffers[1].getvalue().decode(), buffers[2].getvalue().decode())
@@ -76,9 +80,6 @@ class TerminalProgram:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None and not self._is_over:
-            self.type("\x04")
-            self.wait()
         self._process.kill()
         self._process.wait(LIMIT_S)
         os.close(self._master)
@@ -86,6 +87,12 @@ class TerminalProgram:
     def type(self, text: str) -> None:
         """Type `text`; ``\\x03`` is Ctrl-C and ``\\x04`` Ctrl-D, and the terminal makes signals of them."""
         os.write(self._master, text.encode())
+
+    def leave(self) -> None:
+        """Wait for the prompt and leave the conversation with Ctrl-D."""
+        self.wait_for("> ")
+        self.type("\x04")
+        assert self.wait() == 0
 
     def press_until(self, key: str, is_done: Callable[[], bool]) -> None:
         """Press `key` until `is_done` or the end: a signal just before readline waits is seen with the next one."""

@@ -9,13 +9,13 @@ import pytest
 if sys.platform == "win32":
     pytest.skip("needs a pty", allow_module_level=True)
 
-from terminal_program import TerminalProgram, wait_until
+from terminal_program import TerminalProgram, call, wait_until
 
 from conftest import KEY
 from provider import Provider, error, event, events, stream
 
 MODEL = "ovhcloud/gpt-oss-120b"
-CTRL_C, CTRL_D = "\x03", "\x04"
+CTRL_C = "\x03"
 
 
 def test_a_conversation_remembers_what_was_said(provider: Provider) -> None:
@@ -26,9 +26,8 @@ def test_a_conversation_remembers_what_was_said(provider: Provider) -> None:
         program.wait_for("Hello Ada.")
         program.wait_for(r"first token .*\n.*> ")
         program.type("Who am I?\n")
-        program.wait_for(r"first token .*\n.*> ")
-        program.type(CTRL_D)
-        assert program.wait() == 0
+        program.wait_for("first token")
+        program.leave()
     said = [(message["role"], message["content"]) for message in provider.requests[1].json["messages"]]
     assert said == [
         ("system", "Be brief"),
@@ -68,6 +67,7 @@ def test_ctrl_c_before_the_first_word_takes_the_question_back(provider: Provider
         program.wait_for(r"stopped.*\n.*> ")
         program.type("Hi\n")
         program.wait_for("Yes[.]")
+        program.leave()
     assert [message["content"] for message in provider.requests[1].json["messages"]] == ["Hi"]
 
 
@@ -94,6 +94,7 @@ def test_an_error_does_not_end_the_conversation(provider: Provider) -> None:
         program.wait_for(r"leaves.*\n.*> ")
         program.type("Good\n")
         program.wait_for("Fine[.]")
+        program.leave()
     assert [message["content"] for message in provider.requests[1].json["messages"]] == ["Good"]
 
 
@@ -104,6 +105,7 @@ def test_a_warning_is_told_once(provider: Provider) -> None:
             program.wait_for("> ")
             program.type("Hi\n")
             program.wait_for("first token")
+        program.leave()
     assert program.screen.count("was retired on") == 1
 
 
@@ -141,3 +143,17 @@ def test_a_model_that_thinks_says_so(provider: Provider) -> None:
         assert program.wait() == 0
     assert program.screen.count("thinking ...") == 1
     assert program.screen.endswith("\r\x1b[KFour.\r\n")
+
+
+def test_a_conversation_into_a_file_keeps_the_prompt_out_of_it(provider: Provider) -> None:
+    provider.script(stream(events(["One."])), stream(events(["Two."])))
+    done = call("chat", "-m", MODEL, "-q", stdin=b"1?\n2?\n", is_typed=True)
+    assert (done.code, done.stdout) == (0, "One.\nTwo.\n")
+    assert done.stderr.startswith(f"talking with {MODEL} ")
+    assert done.stderr.count("> ") == 3
+
+
+def test_json_takes_no_conversation() -> None:
+    done = call("chat", "--json", is_typed=True)
+    assert (done.code, done.stdout) == (2, "")
+    assert "--json needs a PROMPT" in done.stderr

@@ -74,6 +74,11 @@ def read_toml(path: Path) -> OwnRows:
         tables = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise CatalogError(f"{path} cannot be read: {error}; mend or remove it") from error
+    for name in ("provider", "model", "models"):
+        if name in tables:
+            raise CatalogError(
+                f"{path}: the table `{name}` is not read: write `[providers.NAME]` and `[providers.NAME.models.\"ID\"]`"
+            )
     rows = OwnRows()
     for provider_id, table in _table(tables.get("providers", {}), path, "providers").items():
         rows += _provider_rows(provider_id, _table(table, path, f"providers.{provider_id}"), path)
