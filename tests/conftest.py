@@ -8,11 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from provider import Provider
+from provider import KEY, Provider
 from turnout.agent.runtime import default_runtime
-
-KEY = "sk-planted-secret-key"
-
 
 PROJECT = Path(__file__).resolve().parents[1]
 

@@ -14,6 +14,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+KEY = "sk-planted-secret-key"
+"""The key that tests put into the environment, and look for where it must not be."""
+
 WORDS = ["Once", " upon", " a", " time", " there", " was", " a", " switch", ".", ""]
 USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
 

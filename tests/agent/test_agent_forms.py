@@ -9,8 +9,7 @@ from decimal import Decimal
 import pytest
 
 import turnout
-from conftest import KEY
-from provider import Provider, answer, event, reply, stream
+from provider import KEY, Provider, answer, event, reply, stream
 from turnout import Agent, Message, ModelConfig, RequestContext
 from turnout.errors import InvalidInputError, InvalidModelError, MissingKeyError, UnknownProviderError
 
@@ -323,3 +322,21 @@ async def test_every_form_leaves_the_key_out_of_what_is_shown(provider: Provider
     for shown in (route, config, response, agent, response.attempts, response.steps):
         assert KEY not in repr(shown)
         assert KEY not in str(shown)
+
+
+async def test_instructions_and_context_of_a_wrong_type_are_refused(provider: Provider) -> None:
+    with pytest.raises(InvalidInputError, match="instructions"):
+        await Agent(model=MODEL, instructions=lambda context: 5).generate("Hi")  # type: ignore[arg-type,return-value]
+    with pytest.raises(InvalidInputError, match="request_context"):
+        await Agent(model=MODEL).generate("Hi", request_context=[1])  # type: ignore[arg-type]
+    assert provider.requests == []
+
+
+async def test_a_step_and_an_agent_show_themselves(provider: Provider) -> None:
+    agent = Agent(id="a", name="A", model=[MODEL, "groq/x"])
+    response = await agent.generate("Hi")
+    assert (agent.id, agent.name) == ("a", "A")
+    assert repr(agent) == "Agent('a', model=ovhcloud/gpt-oss-120b or groq/x)"
+    assert repr(Agent(model=lambda context: MODEL)) == "Agent('agent', model=a function)"
+    (step,) = response.steps
+    assert (step.text, step.tool_calls, step.finish_reason) == (response.text, [], "stop")

@@ -348,3 +348,77 @@ async def test_a_thousand_streams_at_once(provider: Provider) -> None:
     responses = await asyncio.gather(*(AGENT.stream(f"Hi {n}").result() for n in range(1000)))
     assert {response.text for response in responses} == {STORY}
     assert len(provider.requests) == 1000
+
+
+async def test_a_stream_that_was_closed_before_it_began_says_so(provider: Provider) -> None:
+    running = AGENT.stream("Hi")
+    await running.aclose()
+    with pytest.raises(StreamClosedError):
+        await running.result()
+    assert provider.requests == []
+    assert repr(running) == "AgentStream(left, 0 characters)"
+
+
+async def test_closing_while_another_task_reads_ends_its_wait(provider: Provider) -> None:
+    provider.script(stream(events()[:3], hold=True))
+    running = await AGENT.stream("Hi")
+    assert repr(running).startswith("AgentStream(open")
+
+    async def read() -> None:
+        async for _ in running:
+            pass
+
+    task = asyncio.create_task(read())
+    await asyncio.sleep(0.05)
+    running.close()
+    with pytest.raises(StreamClosedError) as caught:
+        await task
+    assert caught.value.text == "Once upon"
+
+
+async def test_an_error_that_failed_the_opening_is_raised_again(provider: Provider) -> None:
+    provider.script(error(401))
+    running = AGENT.stream("Hi")
+    for _ in range(2):
+        with pytest.raises(AuthenticationError):
+            await running
+    assert len(provider.requests) == 1
+    assert repr(running) == "AgentStream(not sent, 0 characters)"
+
+
+async def test_a_refusal_or_a_tool_call_in_a_whole_answer_is_streamed(provider: Provider) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    provider.script(reply(answer(None, refusal="No.", tool_calls=[call])))  # type: ignore[arg-type]
+    running = await AGENT.stream("Hi")
+    types = [chunk.type async for chunk in running]
+    assert types[2:-2] == ["tool_call_start", "tool_call_end", "refusal_delta", "usage"]
+    assert running.tool_calls[0].name == "f"
+    assert running.warnings == (await running.result()).warnings
+
+
+async def test_a_whole_answer_that_never_ends_is_limited(provider: Provider) -> None:
+    provider.script(silence(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{"))
+    with pytest.raises(APITimeoutError):
+        await AGENT.stream("Hi", timeouts={"first_chunk_s": 0.2})
+    assert (await wait_until_closed(provider, time.monotonic())) < 0.3
+
+
+async def test_bytes_after_the_end_are_not_waited_for(provider: Provider) -> None:
+    async def babble(exchange: object) -> None:
+        await exchange.head(200, "text/event-stream")  # type: ignore[attr-defined]
+        for piece in events():
+            await exchange.send(piece)  # type: ignore[attr-defined]
+        while True:
+            await exchange.send(b": and\n\n")  # type: ignore[attr-defined]
+            await asyncio.sleep(0.01)
+
+    provider.script(babble)
+    assert (await asyncio.wait_for(AGENT.stream("Hi").result(), 5)).text == STORY
+
+
+async def test_an_error_event_without_a_blank_line_at_the_end_is_raised(provider: Provider) -> None:
+    provider.script(stream([*events()[:3], b'data: {"error": {"message": "died"}}']))
+    running = await AGENT.stream("Hi")
+    with pytest.raises(ProviderStreamError, match="died") as caught:
+        await running.result()
+    assert caught.value.text == "Once upon"

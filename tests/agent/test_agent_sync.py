@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import turnout
-from provider import Provider, error, events, reply, silence, stream
+from provider import Provider, error, event, events, reply, silence, stream
 from turnout import Agent
 from turnout.errors import AuthenticationError, StreamClosedError
 
@@ -183,3 +183,23 @@ def test_a_forked_child_makes_its_own_connections(provider: Provider) -> None:
     assert (done.stderr, done.returncode) == ("", 0)
     assert provider.connections == 2
     assert len(provider.requests) == 4
+
+
+def test_ctrl_c_beside_a_running_loop_cancels_the_call(provider: Provider) -> None:
+    provider.script(silence())
+    code = INTERRUPTED.replace("try:", "import asyncio\nasync def main():").replace(
+        "except KeyboardInterrupt:",
+        "loop = asyncio.new_event_loop()\ntry:\n    loop.run_until_complete(main())\nexcept KeyboardInterrupt:",
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20)
+    assert done.stdout == "interrupted\n", done.stderr
+    wait_for_close(provider, time.monotonic())
+
+
+def test_a_sync_stream_shows_itself(provider: Provider) -> None:
+    provider.script(stream([event({"reasoning": "hm"}), *events()]))
+    running = AGENT.stream_sync("Hi")
+    assert repr(running).startswith("SyncStream(open")
+    assert running.result().text == STORY
+    assert running.reasoning == "hm"
+    running.close()

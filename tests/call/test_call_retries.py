@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from conftest import KEY
-from provider import Provider, Reply, answer, cut, error, event, events, reply, reset, silence, stream
+from provider import KEY, Provider, Reply, answer, cut, error, event, events, reply, reset, silence, stream
 from turnout import Agent
 from turnout.agent.runtime import default_runtime
 from turnout.errors import (

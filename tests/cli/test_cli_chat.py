@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from terminal_program import LIMIT_S, TURNOUT, call, run
 
-from conftest import KEY
-from provider import Provider, answer, cut, error, event, events, reply, stream
+from provider import KEY, Provider, answer, cut, error, event, events, reply, stream
 
 MODEL = "ovhcloud/gpt-oss-120b"
 STORY = "Once upon a time there was a switch."

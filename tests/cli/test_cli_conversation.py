@@ -11,8 +11,7 @@ if sys.platform == "win32":
 
 from terminal_program import TerminalProgram, call, wait_until
 
-from conftest import KEY
-from provider import Provider, error, event, events, stream
+from provider import KEY, Provider, error, event, events, stream
 
 MODEL = "ovhcloud/gpt-oss-120b"
 CTRL_C = "\x03"

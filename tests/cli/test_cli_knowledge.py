@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from terminal_program import TerminalProgram, run
 
-from conftest import KEY
-from provider import Provider
+from provider import KEY, Provider
 from turnout.catalog import current
 from turnout.catalog.columns import format_context, format_flag, format_price
 from turnout.catalog.store import refreshed_file

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from turnout import ModelConfig, RequestContext, catalog
 from turnout.errors import ConfigurationError, InvalidModelError, MissingKeyError, UnknownProviderError
-from turnout.routing import resolve
+from turnout.routing import read_model, resolve
+from turnout.routing.environment import read_variable
+from turnout.routing.learned import Lessons
 
 OVH = "https://oai.endpoints.kepler.ai.cloud.ovh.net/v1"
 KEY = "planted-key-0001"
@@ -17,6 +20,12 @@ KEY = "planted-key-0001"
 
 def bearer(headers: dict[str, str]) -> str | None:
     return headers.get("authorization")
+
+
+@pytest.fixture(autouse=True)
+def fresh_catalog() -> Iterator[None]:
+    yield
+    catalog.current.cache_clear()
 
 
 @pytest.fixture
@@ -294,3 +303,95 @@ def test_resolving_again_and_again_opens_nothing(key: str, monkeypatch: pytest.M
 def test_a_wire_format_that_is_not_spoken_is_said_before_a_url_is_asked_for() -> None:
     with pytest.raises(ConfigurationError, match="wire format `bedrock_converse`"):
         resolve("amazon-bedrock/amazon.nova-pro-v1:0")
+
+
+def test_nothing_names_the_value_of_a_variable(key: str) -> None:
+    found = read_variable("OVHCLOUD_API_KEY")
+    assert repr(found) == "Variable('OVHCLOUD_API_KEY' from environment)"
+
+
+def test_a_template_url_that_is_not_complete_here_is_nobodys_own_host() -> None:
+    route = resolve(config("https://api.cloudflare.com/client/v4", "cloudflare-workers-ai/model"))
+    assert (route.model, bearer(route.headers)) == ("cloudflare-workers-ai/model", None)
+
+
+def test_a_port_that_is_no_number_belongs_to_nobody(key: str) -> None:
+    route = resolve(config("https://oai.endpoints.kepler.ai.cloud.ovh.net:port/v1", "ovhcloud/gpt-oss-120b"))
+    assert bearer(route.headers) is None
+
+
+def test_a_provider_may_be_named_beside_the_id(key: str) -> None:
+    for id in ("gpt-oss-120b", "ovhcloud/gpt-oss-120b"):
+        route = resolve({"id": id, "provider": "OVHcloud"})
+        assert (route.provider, route.model, bearer(route.headers)) == ("ovhcloud", "gpt-oss-120b", f"Bearer {KEY}")
+
+
+def test_a_provider_without_a_url_asks_for_one() -> None:
+    catalog.register(provider={"id": "acme-without-url", "api_key_env": ["ACME_API_KEY"]})
+    with pytest.raises(InvalidModelError, match="set `ACME_WITHOUT_URL_BASE_URL`"):
+        resolve("acme-without-url/m")
+
+
+def test_a_provider_that_takes_no_key_is_sent_none() -> None:
+    catalog.register(provider={"id": "acme-open", "base_url": "http://127.0.0.1:1/v1"})
+    route = resolve("acme-open/m")
+    assert bearer(route.headers) is None
+    assert "key: none is listed for this provider" in route.steps
+
+
+def test_own_rows_have_capabilities_and_a_price() -> None:
+    Path("turnout.toml").write_text(
+        '[providers.acme]\nbase_url = "http://127.0.0.1:1/v1"\napi_key_env = ["ACME_API_KEY"]\n'
+        '[providers.acme.models."big/one"]\ncontext = 1000\ninput_price = 0.5\noutput_price = 1\n'
+    )
+    Path(".env").write_text(f"ACME_API_KEY={KEY}\n")
+    route = resolve("acme/big/one")
+    assert (route.url, route.model, bearer(route.headers)) == (
+        "http://127.0.0.1:1/v1/chat/completions",
+        "big/one",
+        f"Bearer {KEY}",
+    )
+    assert route.facts is not None
+    assert route.facts.context == 1000
+    assert route.warnings == []
+
+
+def test_a_launched_route_is_sent_to_its_server() -> None:
+    for key in ("key-of-the-server", ""):
+        route = resolve("local/smollm2-135m-instruct")
+        route.send_to("http://127.0.0.1:4/v1", key)
+        assert route.url == "http://127.0.0.1:4/v1/chat/completions"
+        assert bearer(route.headers) == (f"Bearer {key}" if key else None)
+        assert route.secrets == ((key,) if key else ())
+
+
+def test_a_base_url_variable_keeps_the_local_model_from_being_launched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_BASE_URL", "http://127.0.0.1:5/v1")
+    assert not resolve("local/anything").is_launched
+
+
+def test_candidates_and_configs_are_taken_as_they_are() -> None:
+    (candidate,) = read_model("ovhcloud/gpt-oss-120b")
+    assert read_model(candidate) == (candidate,)
+    assert repr(candidate) == "Candidate('ovhcloud/gpt-oss-120b')"
+    assert read_model({"model": {"model": "a/b"}}) == read_model("a/b")
+    with pytest.raises(InvalidModelError, match="disabled"):
+        read_model({"model": {"model": "a/b", "enabled": False}})
+    with pytest.raises(InvalidModelError, match="headers"):
+        read_model({"id": "a/b", "headers": "no mapping"})
+
+
+def test_the_package_offers_its_names_and_no_others() -> None:
+    import turnout.routing
+
+    assert turnout.routing.ModelConfig is ModelConfig
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        turnout.routing.nothing  # noqa: B018
+
+
+def test_lessons_are_kept_by_place_and_model(key: str) -> None:
+    lessons, one, other = Lessons(), resolve("ovhcloud/gpt-oss-120b"), resolve("ovhcloud/gpt-oss-20b")
+    lessons.drop_field(one, "stream_options")
+    lessons.rename_model(one, "GPT")
+    assert (lessons.recall(one).dropped, lessons.recall(one).model) == (frozenset({"stream_options"}), "GPT")
+    assert (lessons.recall(other).dropped, lessons.recall(other).model) == (frozenset(), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import threading
 import time
 import warnings
@@ -417,6 +418,33 @@ async def test_aclose_closes_everything_of_the_loop_and_the_transport_stays_usab
     with pytest.raises(StreamClosedError):
         await response.receive(5)
     assert await fetch(transport, server.url) == b"ok"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_child_does_not_close_what_its_parent_uses(serve) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(CHUNKED + b"2\r\nok\r\n")
+        await peer.reader.read(1)
+        peer.server.closed_by_client.set()
+
+    server = serve(script)
+    transport = HTTPTransport()
+    with asyncio.Runner() as runner:
+        response = runner.run(transport.send(build_request(server.url)))
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", DeprecationWarning
+            )  # forking beside a thread: the child does next to nothing
+            child = os.fork()
+        if child == 0:
+            response.close()
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert runner.run(response.receive(5)) == b"ok"
+        assert not server.closed_by_client.wait(0.1)
+        response.close()
+        assert server.closed_by_client.wait(1)
 
 
 def test_one_transport_serves_several_threads(serve) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,9 +27,10 @@ HTTP_CLI_AND_DATA = (
 
 def modules_after(code: str) -> set[str]:
     """Return the modules that a bare Python loads for `code`."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     shown = subprocess.run(
         [sys.executable, "-c", f"{code}\nimport sys\nprint('\\n'.join(sys.modules))"],
-        capture_output=True, text=True, check=True,
+        env=environment, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     return set(shown.split("\n"))
 

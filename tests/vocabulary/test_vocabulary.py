@@ -204,7 +204,8 @@ def test_secrets_are_taken_out_of_message_and_body() -> None:
     [
         (400, "BadRequestError"), (401, "AuthenticationError"), (403, "PermissionDeniedError"), (404, "NotFoundError"),
         (408, "ServerError"), (409, "ServerError"), (413, "BadRequestError"), (422, "BadRequestError"),
-        (425, "ServerError"), (429, "RateLimitError"), (500, "ServerError"), (529, "ServerError"), (302, "BadRequestError"),
+        (425, "ServerError"), (429, "RateLimitError"), (500, "ServerError"), (529, "ServerError"),
+        (302, "BadRequestError"),
     ],
 )  # fmt: skip
 def test_a_status_has_its_class(status: int, name: str) -> None:

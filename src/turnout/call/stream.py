@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from turnout.call.exchange import Exchange
     from turnout.protocols import StreamDecoder
     from turnout.responses import ModelResponse, Warning
+    from turnout.transport.sse import Event
 
 _LAST_BYTES_S = 0.1
 
@@ -83,7 +84,7 @@ class StreamReader:
                     return await self._end()
                 limit_s, kind = clock.until_first_chunk() if is_first else clock.between_chunks()
                 data = await http.receive(limit_s, kind)
-                batch = self._decode(data) if data else await self._end()
+                batch = self._decode_events(self._events.feed(data)) if data else await self._end()
                 if batch:
                     return batch
         except BaseException as error:
@@ -93,12 +94,12 @@ class StreamReader:
             raise
         return []
 
-    def _decode(self, data: bytes) -> list[Chunk]:
-        """Decode the events that `data` completes; an error waits until what came before it was read."""
+    def _decode_events(self, events: list[Event]) -> list[Chunk]:
+        """Decode `events`; an error waits until what came before it was read."""
         decode_event = self._decoder.decode_event
         batch: list[Chunk] = []
         try:
-            for event in self._events.feed(data):
+            for event in events:
                 batch += decode_event(event.data, event.event)
                 if batch and type(batch[-1]) is ErrorChunk:
                     raise _reported(cast("ErrorChunk", batch.pop()))
@@ -110,13 +111,13 @@ class StreamReader:
 
     async def _end(self) -> list[Chunk]:
         """Finish the answer; the last bytes are awaited for a moment, so that the connection can be used again."""
-        batch: list[Chunk] = []
-        for event in self._events.close():
-            batch += self._decoder.decode_event(event.data, event.event)
-        last, response = self._decoder.finish()
-        self.response = response
+        batch = self._decode_events(self._events.close())
+        if self._error is not None:
+            return batch
+        last, self.response = self._decoder.finish()
         try:
-            while await self.exchange.http.receive(_LAST_BYTES_S, "idle"):
+            deadline = time.monotonic() + _LAST_BYTES_S
+            while (left_s := deadline - time.monotonic()) > 0 and await self.exchange.http.receive(left_s, "idle"):
                 pass
         except CallError:  # the answer is whole all the same
             self.exchange.http.close()

@@ -8,6 +8,7 @@ nearer moment comes, so that a piece of a stream costs no timer.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from typing import TYPE_CHECKING, cast
@@ -41,19 +42,9 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         *("_body_rest", "_can_stay", "_clock_s", "_deadline", "_exchange", "_head_bytes", "_header_names"),
-        *("_header_values", "_heads_due", "_kind", "_limits", "_loop", "_opening", "_parser", "_pool", "_timer"),
-        *(
-            "_timer_at",
-            "_tls",
-            "_transport",
-            "_tunnel",
-            "holds_slot",
-            "idle_since",
-            "is_closed",
-            "is_reused",
-            "is_spoiled",
-        ),
-        *("is_write_paused", "key", "on_message_begin", "shown"),
+        *("_header_values", "_heads_due", "_kind", "_limits", "_loop", "_opening", "_parser", "_pool"),
+        *("_process_id", "_timer", "_timer_at", "_tls", "_transport", "_tunnel", "holds_slot", "idle_since"),
+        *("is_closed", "is_reused", "is_spoiled", "is_write_paused", "key", "on_message_begin", "shown"),
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, pool: Pool, key: str, shown: str, limits: Limits) -> None:
@@ -68,6 +59,7 @@ class Connection(asyncio.Protocol):
         self._loop = loop
         self._pool = pool
         self._limits = limits
+        self._process_id = os.getpid()
         self._transport: asyncio.Transport
         self._tls: TLSLayer | None = None
         self._exchange: Exchange | None = None
@@ -191,8 +183,11 @@ class Connection(asyncio.Protocol):
         self._transport.resume_reading()
 
     def abort(self) -> None:
-        """Close the socket at once. For the loop's own thread; safe to repeat, and after the loop is closed."""
-        if not self.is_closed:
+        """Close the socket at once. For the loop's own thread; safe to repeat, and after the loop is closed.
+
+        A forked child leaves the connections of its parent alone: socket and selector are shared with it.
+        """
+        if not self.is_closed and self._process_id == os.getpid():
             self._fail(None)
 
     def abort_from_anywhere(self) -> None:
@@ -213,11 +208,13 @@ class Connection(asyncio.Protocol):
 
     # -- called by asyncio
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport; the pool closes it with the loop."""
         self._transport = cast("asyncio.Transport", transport)
         self._pool.add(self)
 
-    def data_received(self, data: bytes) -> None:  # noqa: D102
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, and act on what it found."""
         if self._tls is not None:
             data = self._decrypt(self._tls, data)
             if not data:
@@ -241,16 +238,20 @@ class Connection(asyncio.Protocol):
         else:
             self._deliver(exchange)
 
-    def eof_received(self) -> None:  # noqa: D102
+    def eof_received(self) -> None:
+        """The server sends no more."""
         self._lose(None)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: D102
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is gone."""
         self._lose(exc)
 
-    def pause_writing(self) -> None:  # noqa: D102
+    def pause_writing(self) -> None:
+        """The socket takes no more of the body for now."""
         self.is_write_paused = True
 
-    def resume_writing(self) -> None:  # noqa: D102
+    def resume_writing(self) -> None:
+        """Go on with the body."""
         self.is_write_paused = False
         if self._body_rest:
             if self._deadline is not None:  # the body still goes out: the wait for the answer begins after it
@@ -277,11 +278,13 @@ class Connection(asyncio.Protocol):
 
     # -- called by the parser
 
-    def on_header(self, name: bytes, value: bytes) -> None:  # noqa: D102
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Collect one header."""
         self._header_names.append(name)
         self._header_values.append(value)
 
-    def on_headers_complete(self) -> None:  # noqa: D102
+    def on_headers_complete(self) -> None:
+        """Take the head, unless it is that of an interim answer."""
         exchange = self._exchange
         if exchange is None or exchange.is_complete:
             return
@@ -302,7 +305,8 @@ class Connection(asyncio.Protocol):
         if exchange.is_head_only:
             exchange.is_complete = True
 
-    def on_body(self, data: bytes) -> None:  # noqa: D102
+    def on_body(self, data: bytes) -> None:
+        """Collect one piece of the body."""
         exchange = self._exchange
         if exchange is None or exchange.is_complete:
             self.is_spoiled = True
@@ -311,7 +315,8 @@ class Connection(asyncio.Protocol):
         exchange.size += len(data)
         self._head_bytes = 0
 
-    def on_message_complete(self) -> None:  # noqa: D102
+    def on_message_complete(self) -> None:
+        """Mark the answer as complete."""
         exchange = self._exchange
         if exchange is not None and exchange.status:
             exchange.is_complete = True

@@ -45,6 +45,9 @@ class SSEParser:
         if buffer:
             return self._extend(data)
         if data.endswith(b"\n\n"):  # by far the commonest: whole events in one read
+            size = len(data)
+            if data.find(b"\n") == size - 2 and data.startswith(b"data: ") and 8 < size <= self._max_event_bytes:
+                return [Event(data[6:-2])]
             blocks = data[:-2].split(b"\n\n")
         else:
             blocks = data.split(b"\n\n")
@@ -80,7 +83,7 @@ class SSEParser:
                 if len(block) > 6:
                     events.append(Event(block[6:]))
             elif block:
-                event = _read_block(block)
+                event = _read_named(block) or _read_block(block)
                 if event is not None:
                     events.append(event)
         return events
@@ -113,6 +116,16 @@ class SSEParser:
             return b""
         self._is_at_start = False
         return head.removeprefix(_BOM)
+
+
+def _read_named(block: bytes) -> Event | None:
+    """Read the commonest form of a named event, a type and one line of data; `None` for any other."""
+    if not block.startswith(b"event: "):
+        return None
+    name, _, line = block.partition(b"\n")
+    if len(name) > 7 and len(line) > 6 and line.startswith(b"data: ") and b"\n" not in line:
+        return Event(line[6:], str(name[7:], "utf-8", "replace"))
+    return None
 
 
 def _read_block(block: bytes) -> Event | None:
