@@ -37,6 +37,7 @@ secret: `redact` has replaced every key that the call carried.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
@@ -76,12 +77,21 @@ class TurnoutError(Exception):
         super().__init__(message)
         self.provider = provider
         self.model = model
-        self.url = None if url is None else redact_url(url)
+        self.url = url
         self.status = status
         self.body = body
         self.request_id = request_id
         self.text = text
         self.attempts: tuple[Attempt, ...] = tuple(attempts)
+
+    @property
+    def url(self) -> str | None:
+        """Where the call went, without user name, password and query values."""
+        return self._url
+
+    @url.setter
+    def url(self, url: str | None) -> None:
+        self._url = None if url is None else redact_url(url)
 
     @property
     def message(self) -> str:
@@ -95,16 +105,14 @@ class TurnoutError(Exception):
         """Fill in where the call went, where that is still unknown (lower floors do not know it)."""
         self.provider = self.provider or provider
         self.model = self.model or model
-        self.url = self.url or (None if url is None else redact_url(url))
+        self.url = self.url or url
 
     def redact(self, secrets: Sequence[str]) -> None:
         """Replace every one of `secrets` in message and raw body: some providers echo the key that they refuse."""
-        for secret in secrets:
-            if len(secret) < 4:  # too short to be a key, and replacing it would garble the message
-                continue
-            self.args = tuple(arg.replace(secret, _HIDDEN) if isinstance(arg, str) else arg for arg in self.args)
-            if self.body is not None:
-                self.body = self.body.replace(secret.encode(), _HIDDEN.encode())
+        self.args = tuple(redact_text(arg, secrets) if isinstance(arg, str) else arg for arg in self.args)
+        self.request_id = self.request_id and redact_text(self.request_id, secrets)
+        if self.body is not None:
+            self.body = redact_bytes(self.body, secrets)
 
 
 class ConfigurationError(TurnoutError):
@@ -157,6 +165,13 @@ class APIStatusError(CallError):
         """Seconds to wait before the next try, as the provider asks; `None` where it does not."""
         self.headers: Mapping[str, str] = headers or {}
         """The headers of the answer, names in lower case."""
+
+    def redact(self, secrets: Sequence[str]) -> None:
+        """Do as for every error, and for what is only here."""
+        super().redact(secrets)
+        self.code = self.code and redact_text(self.code, secrets)
+        self.param = self.param and redact_text(self.param, secrets)
+        self.headers = {name: redact_text(value, secrets) for name, value in self.headers.items()}
 
 
 class BadRequestError(APIStatusError):
@@ -281,9 +296,32 @@ def status_error_class(status: int) -> type[APIStatusError]:
     return BadRequestError if 300 <= status < 500 else ServerError
 
 
+def redact_text(text: str, secrets: Sequence[str]) -> str:
+    """Return `text` without any of `secrets`; one of under four characters is no key, and stays."""
+    for secret in secrets:
+        if len(secret) >= 4:
+            text = text.replace(secret, _HIDDEN)
+    return text
+
+
+def redact_bytes(data: bytes, secrets: Sequence[str]) -> bytes:
+    """Return `data` without any of `secrets`, also where JSON spells a character of one as an escape."""
+    for secret in secrets:
+        if len(secret) < 4:
+            continue
+        data = data.replace(secret.encode(), _HIDDEN.encode())
+        if b"\\u" in data:
+            escaped = b"".join(rb"(?:%s|\\u%04x)" % (re.escape(char.encode()), ord(char)) for char in secret)
+            data = re.sub(escaped, _HIDDEN.encode(), data, flags=re.IGNORECASE)
+    return data
+
+
 def redact_url(url: str) -> str:
     """Return `url` without user name, password and query values: any of them may be a secret."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no URL at all: show nothing of it
+        return _HIDDEN
     host = parts.netloc.rpartition("@")[2]
     query = "&".join(f"{pair.partition('=')[0]}={_HIDDEN}" for pair in parts.query.split("&")) if parts.query else ""
     return urlunsplit((parts.scheme, host, parts.path, query, ""))

@@ -5,7 +5,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from turnout.errors import AllCandidatesFailedError, BadRequestError
+from turnout.errors import (
+    AllCandidatesFailedError,
+    APIConnectionError,
+    APITimeoutError,
+    RateLimitError,
+    ResponseError,
+    ServerError,
+    StreamError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,6 +27,11 @@ FAILURES_BEFORE_REST = 3
 
 REST_S = 30.0
 """How long a candidate rests, in seconds; then one call tries it again, and one more failure sends it back to rest."""
+
+
+_ITS_OWN_FAULTS = (ServerError, RateLimitError, APIConnectionError, APITimeoutError, ResponseError, StreamError)
+
+_MOST_KEPT = 256
 
 
 class Cooldowns:
@@ -40,10 +53,14 @@ class Cooldowns:
         return count >= FAILURES_BEFORE_REST and self._clock() < rests_until
 
     def note_failure(self, candidate: Candidate, error: TurnoutError) -> None:
-        """Count a call that failed on `candidate`. A request that no server would take is not its fault."""
-        if type(error) is not BadRequestError:
-            count = self._failures.get(_key(candidate), (0, 0.0))[0]
-            self._failures[_key(candidate)] = (count + 1, self._clock() + REST_S)
+        """Count a call that failed on `candidate` by a fault of its own; a wrong key, say, is the caller's."""
+        if not isinstance(error, _ITS_OWN_FAULTS) or (isinstance(error, APITimeoutError) and error.kind == "total"):
+            return
+        now = self._clock()
+        if len(self._failures) >= _MOST_KEPT:
+            self._failures = {key: kept for key, kept in self._failures.items() if kept[1] > now}
+        count = self._failures.get(_key(candidate), (0, 0.0))[0]
+        self._failures[_key(candidate)] = (count + 1, now + REST_S)
 
     def note_success(self, candidate: Candidate) -> None:
         """Forget the failures of `candidate`."""

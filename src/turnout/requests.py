@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from turnout.errors import InvalidInputError
 from turnout.messages import Message
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 _S = TypeVar("_S", bound=Struct)
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -74,9 +71,9 @@ def read_settings(value: ModelSettings | Mapping[str, Any] | None) -> ModelSetti
     """
     if isinstance(value, ModelSettings):
         return value
-    if not value:
-        return ModelSettings()
-    given = {_ALIASES.get(name, name): setting for name, setting in snake_keys(value).items()}
+    if value is None:
+        return _NO_SETTINGS
+    given = {_ALIASES.get(name, name): setting for name, setting in _mapping(value, "settings").items()}
     if isinstance(given.get("stop"), str):
         given["stop"] = [given["stop"]]
     return _convert(given, ModelSettings, "settings")
@@ -84,19 +81,46 @@ def read_settings(value: ModelSettings | Mapping[str, Any] | None) -> ModelSetti
 
 def read_timeouts(value: Timeouts | Mapping[str, Any] | None) -> Timeouts:
     """Read time limits given as a `Timeouts` or a mapping of its fields. Raises `InvalidInputError` as above."""
-    if isinstance(value, Timeouts):
-        return value
-    limits = _convert(snake_keys(value), Timeouts, "timeouts") if value else Timeouts()
+    limits = value if isinstance(value, Timeouts) else _convert(_mapping(value, "timeouts"), Timeouts, "timeouts")
     for name in Timeouts.__struct_fields__:
         limit = getattr(limits, name)
-        if isinstance(limit, (int, float)) and limit <= 0:
-            raise InvalidInputError(f"timeouts: `{name}` is {limit}: give seconds above 0, or None for no limit")
+        if limit is not None and limit is not UNSET and not (isinstance(limit, (int, float)) and limit > 0):
+            raise InvalidInputError(f"timeouts: `{name}` is {limit!r}: give seconds above 0, or None for no limit")
     return limits
 
 
 def snake_keys(value: Mapping[str, Any]) -> dict[str, Any]:
     """Return `value` with camelCase keys in snake_case: Mastra's spellings are accepted at the door, and only there."""
-    return {re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", str(key)).lower(): item for key, item in value.items()}
+    snake: dict[str, Any] = {}
+    for key, item in value.items():
+        name = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", str(key)).lower()
+        if item is not None or name not in snake:  # of two spellings, the one that is given counts
+            snake[name] = item
+    return snake
+
+
+def read_provider_options(value: object) -> dict[str, dict[str, Any]]:
+    """Read fields for the body by provider. Raises `InvalidInputError` for anything but mappings."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or not all(
+        isinstance(item, Mapping) for item in cast("Mapping[Any, Any]", value).values()
+    ):
+        raise InvalidInputError('provider_options= is no mapping of mappings: write {"ovhcloud": {"field": 1}}')
+    return {str(provider).lower(): dict(fields) for provider, fields in cast("Mapping[Any, Any]", value).items()}
+
+
+def read_headers(value: object) -> dict[str, str]:
+    """Read extra headers given as a mapping; None as a value is "not given". Raises `InvalidInputError`."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise InvalidInputError(f"headers= is a {type(value).__name__}: give a mapping of names to strings")
+    headers = {name: item for name, item in cast("Mapping[Any, Any]", value).items() if item is not None}
+    for name, item in headers.items():
+        if not isinstance(name, str) or not isinstance(item, str):
+            raise InvalidInputError(f"headers: {name!r} is a {type(item).__name__}: names and values are strings")
+    return headers
 
 
 def merge_settings(*layers: ModelSettings) -> ModelSettings:
@@ -124,6 +148,14 @@ def merge_deep(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, A
 
 _NO_SETTINGS = ModelSettings()
 _ALIASES = {"max_tokens": "max_output_tokens", "max_completion_tokens": "max_output_tokens", "stop_sequences": "stop"}
+
+
+def _mapping(value: object, what: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise InvalidInputError(f"{what}= is a {type(value).__name__}: give a mapping of their names")
+    return snake_keys(cast("Mapping[str, Any]", value))
 
 
 def _convert(given: dict[str, Any], kind: type[_S], what: str) -> _S:

@@ -73,6 +73,9 @@ class ModelResponse(Struct, kw_only=True):
     headers: dict[str, str] = {}
     warnings: list[Warning] = []
 
+    def __repr__(self) -> str:
+        return f"ModelResponse({self.text[:60]!r}, {self.finish_reason}, {self.model}, {self.usage})"
+
     @property
     def text(self) -> str:
         """The text of the answer, untrimmed; reasoning and refusal are not in it."""

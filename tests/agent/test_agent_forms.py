@@ -340,3 +340,61 @@ async def test_a_step_and_an_agent_show_themselves(provider: Provider) -> None:
     assert repr(Agent(model=lambda context: MODEL)) == "Agent('agent', model=a function)"
     (step,) = response.steps
     assert (step.text, step.tool_calls, step.finish_reason) == (response.text, [], "stop")
+
+
+async def test_none_in_headers_is_not_given_and_other_types_are_refused(provider: Provider) -> None:
+    config = ModelConfig(id=MODEL, headers={"x-a": None, "x-b": "b"})  # type: ignore[dict-item]
+    await Agent(model=config, headers={"x-c": None}).generate("Hi", headers={"x-d": None})  # type: ignore[dict-item]
+    sent = provider.requests[0].headers
+    assert sent["x-b"] == "b"
+    assert not {"x-a", "x-c", "x-d"} & set(sent)
+    with pytest.raises(InvalidInputError, match="names and values are strings"):
+        Agent(model=MODEL, headers={"x": 5})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"settings": 5},
+        {"timeouts": 5},
+        {"provider_options": 5},
+        {"provider_options": {"a": 5}},
+        {"api_key": 5},
+        {"headers": "a: b"},
+        {"timeouts": turnout.Timeouts(total_s=-1)},
+        {"timeouts": turnout.Timeouts(idle_s=float("nan"))},
+    ],
+)
+async def test_options_of_a_wrong_type_are_refused_with_a_readable_error(
+    provider: Provider, options: dict[str, object]
+) -> None:
+    with pytest.raises(InvalidInputError):
+        await Agent(model=MODEL).generate("Hi", **options)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInputError):
+        Agent(model=MODEL, **options)  # type: ignore[arg-type]
+    assert provider.requests == []
+
+
+def test_the_model_of_an_agent_is_read_only() -> None:
+    agent = Agent(model=MODEL)
+    assert agent.model == MODEL
+    with pytest.raises(AttributeError):
+        agent.model = "ovhcloud/gpt-oss-20b"  # type: ignore[misc]
+
+
+async def test_of_two_spellings_the_one_that_is_given_counts(provider: Provider) -> None:
+    config = {"id": MODEL, "url": provider.url, "api_key": "the-real-key", "apiKey": None}
+    await Agent(model=config).generate("Hi")
+    mine = {"id": MODEL, "url": provider.url, "apiKey": "", "headers": {"Authorization": "Bearer my-own-token"}}
+    await Agent(model=mine).generate("Hi")
+    assert [request.headers["authorization"] for request in provider.requests] == [
+        "Bearer the-real-key",
+        "Bearer my-own-token",
+    ]
+
+
+async def test_a_long_answer_shows_itself_briefly(provider: Provider) -> None:
+    provider.script(reply(answer("x" * 5000), set_cookie="secret-cookie"))
+    response = await Agent(model=MODEL).generate("Hi")
+    assert len(repr(response.response)) < 200
+    assert "secret-cookie" not in repr(response.response)

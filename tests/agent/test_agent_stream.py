@@ -422,3 +422,86 @@ async def test_an_error_event_without_a_blank_line_at_the_end_is_raised(provider
     with pytest.raises(ProviderStreamError, match="died") as caught:
         await running.result()
     assert caught.value.text == "Once upon"
+
+
+async def test_a_finish_reason_followed_by_silence_or_a_cut_is_a_whole_answer(provider: Provider) -> None:
+    for play in (stream(events()[:-2], hold=True), cut(events()[:-2])):
+        provider.script(play)
+        response = await AGENT.stream("Hi", timeouts={"idle_s": 0.2}).result()
+        assert (response.text, response.finish_reason) == (STORY, "stop")
+
+
+@pytest.mark.parametrize("content_type", ["Application/JSON", "text/plain", "application/problem+json"])
+async def test_a_whole_answer_under_any_content_type_is_read_once(provider: Provider, content_type: str) -> None:
+    provider.script(reply(answer("Whole"), content_type=content_type))
+    assert (await AGENT.stream("Hi").result()).text == "Whole"
+    assert len(provider.requests) == 1
+
+
+async def test_events_under_another_content_type_are_still_events(provider: Provider) -> None:
+    provider.script(reply(b"".join(events()), content_type="application/octet-stream"))
+    assert (await AGENT.stream("Hi").result()).text == STORY
+
+
+async def test_two_tasks_that_open_one_stream_send_once(provider: Provider) -> None:
+    provider.script(stream(pause_s=0.01))
+    running = AGENT.stream("Hi")
+    outcomes = await asyncio.gather(running.result(), running.result(), return_exceptions=True)
+    assert len(provider.requests) == 1
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["InvalidInputError", "StreamClosedError"] or any(
+        getattr(outcome, "text", "") == STORY for outcome in outcomes
+    )
+
+
+async def test_closing_while_it_opens_ends_the_wait_and_not_the_task(provider: Provider) -> None:
+    provider.script(silence())
+    running = AGENT.stream("Hi")
+
+    async def read() -> str:
+        try:
+            await running
+        except StreamClosedError:
+            return "closed"
+        return "opened"
+
+    task = asyncio.create_task(read())
+    await asyncio.sleep(0.1)
+    started = time.monotonic()
+    running.close()
+    assert await task == "closed"
+    assert await wait_until_closed(provider, started) < 0.3
+
+
+async def test_a_cancelled_reader_leaves_no_cancellation_behind(provider: Provider) -> None:
+    provider.script(stream(events()[:3], hold=True))
+    running = await AGENT.stream("Hi")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(running.result(), 0.1)
+    with pytest.raises(StreamClosedError, match="cancelled"):
+        await running.result()
+
+
+async def test_text_alone_cannot_follow_an_answer_that_begins_again(provider: Provider) -> None:
+    provider.script(cut(events(["Hello wor"])[:2]), stream())
+    agent = Agent(model=["ovhcloud/gpt-oss-120b", "ovhcloud/gpt-oss-20b"], restart_broken_stream=True)
+    pieces = []
+    with pytest.raises(StreamError, match="begins again"):
+        async for piece in agent.stream("Hi").text_stream:
+            pieces.append(piece)
+    assert pieces == ["Hello wor"]
+
+
+async def test_warnings_are_there_while_the_stream_runs(provider: Provider) -> None:
+    provider.script(stream(pause_s=0.01))
+    running = await Agent(model="ovhcloud/no-such-model").stream("Hi")
+    assert [warning.code for warning in running.warnings] == ["unknown_model"]
+    running.close()
+
+
+async def test_iterating_after_the_result_was_taken_is_an_error(provider: Provider) -> None:
+    provider.script(stream())
+    running = await AGENT.stream("Hi")
+    await running.result()
+    with pytest.raises(StreamClosedError, match="second time"):
+        async for _ in running:
+            pass

@@ -203,3 +203,17 @@ def test_a_sync_stream_shows_itself(provider: Provider) -> None:
     assert running.result().text == STORY
     assert running.reasoning == "hm"
     running.close()
+
+
+def test_a_model_function_may_ask_another_agent(provider: Provider) -> None:
+    """Nested to any depth, in a script and beside a running loop: each waits on a loop of its own."""
+    agent = AGENT
+    for _ in range(3):
+        agent = Agent(model=lambda context, inner=agent: (inner.generate_sync("which?"), MODEL)[1])
+    assert agent.generate_sync("Hi").text == "Hello there, friend."
+
+    async def notebook() -> str:
+        return agent.generate_sync("Hi").text
+
+    assert asyncio.run(asyncio.wait_for(notebook(), 20)) == "Hello there, friend."
+    assert len(provider.requests) == 8

@@ -25,7 +25,7 @@ from turnout.errors import (
     TruncatedStreamError,
 )
 from turnout.fallback import FAILURES_BEFORE_REST, REST_S, Cooldowns
-from turnout.routing import read_model
+from turnout.routing import read_model, resolve
 from turnout.transport.http import HTTPTransport
 
 MODEL = "ovhcloud/gpt-oss-120b"
@@ -385,3 +385,88 @@ async def test_a_cap_on_connections_is_told_when_it_made_a_call_wait(provider: P
     codes = [[warning.code for warning in response.warnings] for response in responses]
     assert sorted(codes) == [[], [], *[["queued"]] * 4]
     assert provider.connections == 2
+
+
+async def test_a_key_does_not_go_to_another_provider_because_the_first_one_failed(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GROQ_BASE_URL", provider.url)
+    monkeypatch.setenv("GROQ_API_KEY", "key-of-groq")
+    provider.script(error(401), error(401), reply())
+    agent = Agent(
+        model=[MODEL, "ovhcloud/gpt-oss-20b", "groq/llama-3.3-70b-versatile"],
+        api_key="key-for-ovhcloud",
+        headers={"X-Api-Key": "another-secret", "X-Team": "a"},
+    )
+    await agent.generate("Hi")
+    sent = [
+        (request.headers["authorization"], request.headers.get("x-api-key"), request.headers["x-team"])
+        for request in provider.requests
+    ]
+    assert sent == [("Bearer key-for-ovhcloud", "another-secret", "a")] * 2 + [("Bearer key-of-groq", None, "a")]
+
+
+@pytest.mark.parametrize("status", [400, 401, 404])
+async def test_the_callers_faults_do_not_rest_a_candidate(provider: Provider, status: int) -> None:
+    agent = Agent(model=[{"model": MODEL, "max_retries": 0}, "ovhcloud/gpt-oss-20b"])
+    provider.script(*[error(status), reply()] * 5, reply())
+    for _ in range(5):
+        await agent.generate("Hi")
+    assert (await agent.generate("Hi")).model == MODEL
+
+
+async def test_a_lesson_is_kept_only_when_it_helped(provider: Provider) -> None:
+    refused = reply({"error": {"message": "Unknown parameter: stream_options", "param": "stream_options"}}, 400)
+    provider.script(refused, error(500), refused, stream())
+    agent = Agent(model=MODEL, max_retries=0)
+    with pytest.raises(ServerError):
+        await agent.stream("Hi")
+    await agent.stream("Hi").result()
+    await agent.stream("Hi").result()
+    assert ["stream_options" in request.json for request in provider.requests] == [True, False, True, False, False]
+
+
+async def test_a_base_url_with_a_query_keeps_it_at_the_end(provider: Provider) -> None:
+    await Agent(model={"url": provider.url + "/?api-version=2024", "id": "m"}).generate("Hi")
+    assert provider.requests[0].path == "/v1/chat/completions?api-version=2024"
+
+
+async def test_secrets_in_a_url_are_shown_nowhere(provider: Provider) -> None:
+    provider.script(error(400, "no"))
+    url = f"http://user:pass-word@127.0.0.1:{provider.port}/v1?code=query-secret"
+    agent = Agent(model={"url": url, "id": "ovhcloud/m"})
+    with pytest.raises(BadRequestError) as caught:
+        await agent.generate("Hi")
+    route = resolve({"url": url, "id": "ovhcloud/m"})
+    shown = f"{caught.value!r} {caught.value.url} {agent!r} {route!r} {route.steps} {route.warnings}"
+    shown += str([attempt.url for attempt in caught.value.attempts])
+    assert "pass-word" not in shown
+    assert "query-secret" not in shown
+
+
+async def test_an_error_redacts_everything_that_it_carries(provider: Provider) -> None:
+    escaped = "".join(f"\\u{ord(char):04x}" for char in KEY)
+    body = f'{{"error": {{"message": "{KEY}", "code": "{KEY}", "param": "{KEY}"}}, "raw": "{escaped}"}}'.encode()
+    provider.script(reply(body, 400, x_request_id=KEY, x_echo=KEY))
+    with pytest.raises(BadRequestError) as caught:
+        await Agent(model=MODEL).generate("Hi")
+    failed = caught.value
+    shown = f"{failed} {failed.body!r} {failed.code} {failed.param} {failed.request_id} {dict(failed.headers)}"
+    assert KEY not in shown
+    assert escaped not in shown
+
+
+async def test_attempts_of_a_call_that_went_well_hold_no_frames(provider: Provider) -> None:
+    provider.script(error(500), reply())
+    response = await Agent(model=MODEL).generate("Hi")
+    assert response.attempts[0].error is not None
+    assert response.attempts[0].error.__traceback__ is None
+
+
+async def test_a_failed_restart_still_has_the_text_that_came_before(provider: Provider) -> None:
+    provider.script(cut(events(["Hello wor"])[:2]), error(401))
+    agent = Agent(model=[MODEL, "ovhcloud/gpt-oss-20b"], restart_broken_stream=True)
+    running = await agent.stream("Hi")
+    with pytest.raises(AllCandidatesFailedError) as caught:
+        await running.result()
+    assert caught.value.text == "Hello wor"

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from turnout import ModelConfig, RequestContext, catalog
-from turnout.errors import ConfigurationError, InvalidModelError, MissingKeyError, UnknownProviderError
+from turnout.errors import (
+    ConfigurationError,
+    InvalidInputError,
+    InvalidModelError,
+    MissingKeyError,
+    UnknownProviderError,
+)
 from turnout.routing import read_model, resolve
 from turnout.routing.environment import read_variable
 from turnout.routing.learned import Lessons
@@ -377,7 +383,7 @@ def test_candidates_and_configs_are_taken_as_they_are() -> None:
     assert read_model({"model": {"model": "a/b"}}) == read_model("a/b")
     with pytest.raises(InvalidModelError, match="disabled"):
         read_model({"model": {"model": "a/b", "enabled": False}})
-    with pytest.raises(InvalidModelError, match="headers"):
+    with pytest.raises(InvalidInputError, match="headers"):
         read_model({"id": "a/b", "headers": "no mapping"})
 
 

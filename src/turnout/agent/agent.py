@@ -10,7 +10,15 @@ from turnout.agent.options import check_options
 from turnout.context import RequestContext
 from turnout.errors import InvalidInputError
 from turnout.messages import Message
-from turnout.requests import ModelRequest, merge_deep, merge_settings, read_settings, read_timeouts
+from turnout.requests import (
+    ModelRequest,
+    merge_deep,
+    merge_settings,
+    read_headers,
+    read_provider_options,
+    read_settings,
+    read_timeouts,
+)
 from turnout.routing.model import read_model
 
 if TYPE_CHECKING:
@@ -64,18 +72,23 @@ class Agent:
         self.id = id
         self.name = name or id
         self.instructions = instructions
-        self.model = model
+        self._model = model
         self._candidates = None if callable(model) else read_model(model)
         self._settings = read_settings(settings)
-        self._provider_options = dict(provider_options or {})
-        self._headers = dict(headers or {})
-        self._api_key = api_key
+        self._provider_options = read_provider_options(provider_options)
+        self._headers = read_headers(headers)
+        self._api_key = _check_key(api_key)
         self._timeouts = read_timeouts(timeouts)
         self._max_retries = _check_count("max_retries", max_retries, 0)
         self._max_steps = _check_count("max_steps", max_steps, 1)
         self._does_restart = restart_broken_stream
         self._transport = transport
         self._own_runtime: Runtime | None = None
+
+    @property
+    def model(self) -> ModelArgument:
+        """The model as it was given; another one for a single call is ``generate(…, model=…)``."""
+        return self._model
 
     def __repr__(self) -> str:
         if self._candidates is None:
@@ -134,11 +147,13 @@ class Agent:
                 messages=asked,
                 settings=merge_settings(self._settings, read_settings(options.get("settings"))),
                 stream=is_stream,
-                provider_options=merge_deep(self._provider_options, options.get("provider_options") or {}),
+                provider_options=merge_deep(
+                    self._provider_options, read_provider_options(options.get("provider_options"))
+                ),
             ),
             candidates=await self._choose(options.get("model"), context),
-            api_key=options.get("api_key") or self._api_key,
-            headers={**self._headers, **(options.get("headers") or {})},
+            api_key=_check_key(options.get("api_key")) or self._api_key,
+            headers={**self._headers, **read_headers(options.get("headers"))},
             timeouts=self._timeouts if timeouts is None else read_timeouts(timeouts),
             max_retries=self._max_retries if retries is None else _check_count("max_retries", retries, 0),
             does_restart=self._does_restart,
@@ -148,7 +163,7 @@ class Agent:
     async def _choose(self, model: ModelArgument | None, context: RequestContext) -> tuple[Candidate, ...]:
         if model is None and self._candidates is not None:
             return self._candidates
-        return read_model(await _resolve(self.model if model is None else model, context))
+        return read_model(await _resolve(self._model if model is None else model, context))
 
 
 async def _resolve(value: object, context: RequestContext) -> object:
@@ -164,6 +179,12 @@ def _read_context(value: object) -> RequestContext:
     if value is not None and not isinstance(value, Mapping):
         raise InvalidInputError(f"request_context= is a {type(value).__name__}: give a dict or a RequestContext")
     return RequestContext(cast("Mapping[str, Any]", value or {}))
+
+
+def _check_key(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise InvalidInputError(f"api_key= is a {type(value).__name__}: give a string")
+    return value or None
 
 
 def _check_count(name: str, value: int | None, least: int) -> int | None:

@@ -11,7 +11,7 @@ from turnout.agent.result import Result, Step
 from turnout.call import Answer, Call, Runtime, open_stream, send
 from turnout.chunks import Chunk, Finish, Start, StepFinish, StepStart
 from turnout.messages import Message
-from turnout.responses import Timing
+from turnout.responses import Timing, Warning
 
 if TYPE_CHECKING:
     from turnout.call import ModelStream
@@ -69,6 +69,11 @@ class StreamedRun:
     def text(self) -> str:
         """The text of the step that is running."""
         return self._stream.text if self._stream else ""
+
+    @property
+    def warnings(self) -> list[Warning]:
+        """The warnings so far."""
+        return self._stream.warnings if self._stream else []
 
     async def open(self) -> None:
         """Send the first request; returns when its first chunk is there, raises what goes wrong before."""

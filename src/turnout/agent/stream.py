@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from turnout.agent.loop import StreamedRun
-from turnout.chunks import TextDelta
-from turnout.errors import InvalidInputError, StreamClosedError
+from turnout.chunks import FallbackChunk, TextDelta
+from turnout.errors import InvalidInputError, StreamClosedError, StreamError
 from turnout.usage import Cost, Usage
 
 if TYPE_CHECKING:
@@ -33,7 +35,9 @@ class AgentStream:
         self._run: StreamedRun | None = None
         self._is_taken = False
         self._is_left = False
-        self._error: BaseException | None = None
+        self._is_busy = False
+        self._opening: asyncio.Task[Any] | None = None
+        self._error: Exception | None = None
 
     def __await__(self) -> Generator[Any, None, AgentStream]:
         return self._open().__await__()
@@ -86,8 +90,10 @@ class AgentStream:
 
     @property
     def warnings(self) -> list[Warning]:
-        """The warnings of the run; none until the stream has ended."""
-        return self._result.warnings if self._result else []
+        """The warnings so far; all of them once the stream has ended."""
+        if self._result:
+            return self._result.warnings
+        return list(self._run.warnings) if self._run else []
 
     async def result(self) -> Result:
         """Read what is left and return what `generate` would have returned.
@@ -95,16 +101,19 @@ class AgentStream:
         Raises the error that ended the stream, or `StreamClosedError` when it was left before its end.
         """
         await self._open()
+        self._is_taken = True
         while self._result is None:
             await self._next_batch()
         return self._result
 
     def close(self) -> None:
         """Close the connection at once; what came so far stays in `text`. Safe to repeat."""
-        if self._result is None:
-            self._is_left = True
-            if self._run is not None:
-                self._run.close()
+        if self._result is not None:
+            return
+        self._is_left = True
+        self._close_run()
+        if self._opening is not None:
+            self._opening.get_loop().call_soon_threadsafe(self._opening.cancel)
 
     async def aclose(self) -> None:
         """Do as `close`."""
@@ -116,36 +125,57 @@ class AgentStream:
 
     async def _open(self) -> AgentStream:
         """Send, unless that was done before."""
-        if self._run is None and self._error is None and not self._is_left:
+        if self._error is not None:
+            raise self._error
+        if self._run is not None:
+            return self
+        if self._is_left:
+            raise StreamClosedError("the stream was closed before it was sent: call stream() again")
+        with self._reading():
+            self._opening = asyncio.current_task()
             try:
                 run = StreamedRun(await self._prepare())
                 await run.open()
-            except BaseException as error:
-                self._error = error
-                raise
-            self._run = run
-        elif self._error is not None:
-            raise self._error
+                self._run = run
+            finally:
+                self._opening = None
         return self
 
     async def _next_batch(self) -> list[Chunk]:
-        if self._run is None or self._error is not None:
-            await self._open()
+        await self._open()
         if self._is_left or self._run is None:
             raise StreamClosedError("the stream was left before its end: call stream() again", text=self.text)
+        with self._reading():
+            return await self._run.next_batch()
+
+    @contextmanager
+    def _reading(self) -> Generator[None]:
+        """Let one task read at a time, and keep what goes wrong for whoever asks later."""
         if self._is_busy:
             raise InvalidInputError("the stream is read by two tasks at once: let one task read it and pass chunks on")
         self._is_busy = True
         try:
-            return await self._run.next_batch()
-        except BaseException as error:
+            yield
+        except asyncio.CancelledError:
+            self._error = StreamClosedError(
+                "the reading of the stream was cancelled: call stream() again", text=self.text
+            )
+            self._close_run()
+            task = asyncio.current_task()
+            if self._is_left and task is not None:  # it was not the task that was to end, but the stream
+                task.uncancel()
+                raise self._error from None
+            raise
+        except Exception as error:
             self._error = error
-            self._run.close()
+            self._close_run()
             raise
         finally:
             self._is_busy = False
 
-    _is_busy = False
+    def _close_run(self) -> None:
+        if self._run is not None:
+            self._run.close()
 
     def _take(self) -> None:
         """Let one iterator read; a second one is an error."""
@@ -192,12 +222,13 @@ class ChunkIterator:
 
 
 class TextIterator:
-    """The text of a stream, piece by piece."""
+    """The text of a stream, piece by piece. An answer that begins again (a `fallback` chunk) ends it with an error."""
 
-    __slots__ = ("_chunks",)
+    __slots__ = ("_chunks", "_has_text")
 
     def __init__(self, chunks: ChunkIterator) -> None:
         self._chunks = chunks
+        self._has_text = False
 
     def __aiter__(self) -> TextIterator:
         return self
@@ -206,4 +237,10 @@ class TextIterator:
         while True:
             chunk = await self._chunks.__anext__()
             if type(chunk) is TextDelta:
+                self._has_text = True
                 return chunk.text
+            if type(chunk) is FallbackChunk and self._has_text:
+                raise StreamError(
+                    f"the answer of `{chunk.failed}` broke ({chunk.reason}) and begins again with `{chunk.model}`:"
+                    " iterate the chunks to follow it, as text alone cannot take back what came before"
+                )

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from turnout.agent.stream import AgentStream
     from turnout.agent.threads import BackgroundLoop, OwnLoop
     from turnout.chunks import Chunk
-    from turnout.responses import FinishReason
+    from turnout.messages import ToolCall
+    from turnout.responses import FinishReason, Warning
     from turnout.usage import Cost, Usage
 
 
@@ -82,6 +83,16 @@ class SyncStream:
     def finish_reason(self) -> FinishReason | None:
         """Why the answer ended; `None` until it has."""
         return self._stream.finish_reason
+
+    @property
+    def tool_calls(self) -> list[ToolCall]:
+        """The tool calls of the last step; none until the stream has ended."""
+        return self._stream.tool_calls
+
+    @property
+    def warnings(self) -> list[Warning]:
+        """The warnings so far; all of them once the stream has ended."""
+        return self._stream.warnings
 
     def result(self) -> Result:
         """Read what is left and return what `generate_sync` would have returned."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import os
 import threading
 import weakref
@@ -42,14 +43,26 @@ class OwnLoop:
 
 
 def _close_loop(loop: asyncio.AbstractEventLoop, process: int) -> None:
+    """Close a loop whose thread has ended, or drops it; another loop may be running in the thread that does this."""
     if loop.is_closed() or loop.is_running() or process != os.getpid():
         return
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    loop.close()
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+    else:
+        closer = threading.Thread(target=_close_loop, args=(loop, process))
+        closer.start()
+        closer.join()
 
 
 class BackgroundLoop:
-    """An event loop in a thread of its own, for callers in whose thread a loop is already running."""
+    """An event loop in a thread of its own, for callers in whose thread a loop is already running.
+
+    A call that is made on such a loop (a model function that asks another agent) needs a further one, as the first
+    waits for it: they are kept by depth.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -57,6 +70,10 @@ class BackgroundLoop:
         self._thread = threading.Thread(target=self._loop.run_forever, name="turnout-loop", daemon=True)
         self._thread.start()
         atexit.register(self._stop)
+
+    def is_loop(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether `loop` is this one."""
+        return self._loop is loop
 
     def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         """Run `coroutine` there and wait for it; an interrupt cancels it."""
@@ -70,10 +87,12 @@ class BackgroundLoop:
     def _stop(self) -> None:
         if self.process != os.getpid():
             return
-        asyncio.run_coroutine_threadsafe(self._loop.shutdown_asyncgens(), self._loop).result(5)
+        with contextlib.suppress(TimeoutError):  # a call that never ends does not keep the program from ending
+            asyncio.run_coroutine_threadsafe(self._loop.shutdown_asyncgens(), self._loop).result(5)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
-        self._loop.close()
+        if not self._thread.is_alive():
+            self._loop.close()
 
 
 class _Loops(threading.local):
@@ -90,13 +109,16 @@ _background_lock = threading.Lock()
 def find_loop() -> OwnLoop | BackgroundLoop:
     """Return the loop on which sync code of this thread runs its coroutines."""
     try:
-        asyncio.get_running_loop()
+        running = asyncio.get_running_loop()
     except RuntimeError:
         own = _loops.own
         if own is None or not own.is_usable:
             own = _loops.own = OwnLoop()
         return own
     with _background_lock:
-        if not _background or _background[-1].process != os.getpid():
-            _background[:] = [BackgroundLoop()]
-        return _background[-1]
+        if _background and _background[0].process != os.getpid():
+            _background.clear()
+        depth = next((number for number, other in enumerate(_background, 1) if other.is_loop(running)), 0)
+        if depth == len(_background):
+            _background.append(BackgroundLoop())
+        return _background[depth]

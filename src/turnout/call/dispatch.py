@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import structs
 
 from turnout.call.exchange import Clock, encode, post
-from turnout.call.spec import merge_request
-from turnout.errors import APIStatusError, APITimeoutError, NotFoundError, TurnoutError
+from turnout.call.spec import is_secret_header, merge_request, shares_key
+from turnout.errors import APIStatusError, APITimeoutError, NotFoundError, TurnoutError, redact_url
 from turnout.fallback import summarise_failures
 from turnout.protocols import find_protocol
 from turnout.protocols.refusals import refused_field
@@ -64,6 +64,8 @@ class Dispatch:
                 answer = await self._try_candidate(candidate, receive)
             except TurnoutError as error:
                 self._fail(candidate, error)
+                if self._queue:
+                    error.__traceback__ = None
             else:
                 self.runtime.cooldowns.note_success(candidate)
                 return answer
@@ -89,6 +91,7 @@ class Dispatch:
                 wait_s = turn.react(error)
                 if wait_s is None:
                     raise
+                error.__traceback__ = None  # it stays in the attempts, and must not keep the frames of this try alive
             await asyncio.sleep(wait_s)
 
     async def _begin(self, candidate: Candidate) -> _Turn:
@@ -102,11 +105,24 @@ class Dispatch:
             raise
 
     async def _find_route(self, candidate: Candidate) -> Route:
-        route = resolve_candidate(candidate, api_key=self.call.api_key, headers=self.call.headers)
+        call = self.call
+        if shares_key(candidate, call.candidates[0]):
+            route = resolve_candidate(candidate, api_key=call.api_key, headers=call.headers)
+        else:
+            headers = {name: value for name, value in call.headers.items() if not is_secret_header(name)}
+            route = resolve_candidate(candidate, headers=headers)
+        await self.launch(route)
+        return route
+
+    async def launch(self, route: Route) -> None:
+        """Start the server of a route that turnout serves itself, unless it runs."""
         if route.is_launched and self.runtime.launch is not None:
             endpoint = await self.runtime.launch(route.model)
             route.send_to(endpoint.base_url, endpoint.api_key)
-        return route
+
+
+_MOST_DROPPED = 2
+"""How many refused fields one call leaves out before it gives up: each costs a request."""
 
 
 class _Turn:
@@ -120,6 +136,8 @@ class _Turn:
         self._lessons = dispatch.runtime.lessons
         self._spelling = self._lessons.recall(route).model or route.model
         self._encoded: EncodedRequest | None = None
+        self._dropped: frozenset[str] = frozenset()
+        self._has_other_name = False
         self._failures = 0
         self._waited_s = 0.0
         call = dispatch.call
@@ -131,13 +149,15 @@ class _Turn:
     async def run_once(self, receive: Callable[[Exchange], Awaitable[_T]]) -> _T:
         """Make one try and record it."""
         dispatch, route = self._dispatch, self._route
+        if self._failures:
+            await dispatch.launch(route)
         clock = Clock(dispatch.call.timeouts, is_stream=self._request.stream)
         if self._spelling != route.model:
             route = structs.replace(route, model=self._spelling)
         self._encoded = None
         exchange: Exchange | None = None
         try:
-            dropped = self._lessons.recall(self._route).dropped
+            dropped = self._lessons.recall(self._route).dropped | self._dropped
             self._encoded = encode(self._protocol, self._request, route, dropped)
             exchange = await post(dispatch.runtime.transport, route, self._protocol, self._encoded, clock)
             answer = await receive(exchange)
@@ -157,8 +177,10 @@ class _Turn:
                 f"the call waited {exchange.http.queued_s:.2f} s for a free connection: raise max_connections_per_host"
             )
             dispatch.warnings.append(Warning("queued", message))
-        if self._spelling != self._route.model:
+        if self._spelling != self._lessons.recall(self._route).model and self._has_other_name:
             self._lessons.rename_model(self._route, self._spelling)
+        for field in self._dropped:
+            self._lessons.drop_field(self._route, field)
         return answer
 
     def react(self, error: TurnoutError) -> float | None:
@@ -174,17 +196,18 @@ class _Turn:
         return wait_s
 
     def _mend(self, error: TurnoutError) -> bool:
-        """Change the request by what the server has just taught; whether there was anything to learn."""
+        """Change the request by what the server has just said; it becomes a lesson when the next try succeeds."""
         exact = self._route.exact_model
-        if isinstance(error, NotFoundError) and exact and self._spelling != exact:
-            self._spelling = exact
+        if isinstance(error, NotFoundError) and exact and not self._has_other_name:
+            self._has_other_name = True
+            self._spelling = self._route.model if self._spelling == exact else exact
             return True
-        if self._encoded is None or error.status not in (400, 422) or not isinstance(error, APIStatusError):
+        if self._encoded is None or not isinstance(error, APIStatusError) or len(self._dropped) >= _MOST_DROPPED:
             return False
         field = refused_field(error, self._encoded.added)
         if field is None:
             return False
-        self._lessons.drop_field(self._route, field)
+        self._dropped |= {field}
         return True
 
     def explain(self, error: TurnoutError) -> None:
@@ -200,7 +223,7 @@ class _Turn:
         attempt = Attempt(
             model=self.candidate.label,
             provider=route.provider,
-            url=route.url,
+            url=redact_url(route.url),
             status=status,
             error=error,
             duration_s=time.monotonic() - clock.started,

@@ -10,6 +10,7 @@ from turnout.fallback import Cooldowns
 from turnout.requests import ModelRequest, ModelSettings, Timeouts, merge_deep, merge_settings
 from turnout.routing.learned import Lessons
 from turnout.routing.model import Candidate
+from turnout.routing.route import is_secret_header
 from turnout.transport.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from turnout.local.endpoint import Endpoint
     from turnout.transport.seam import Transport
+
+
+__all__ = ["Call", "Runtime", "is_secret_header", "merge_request", "shares_key"]
 
 
 class Runtime:
@@ -45,6 +49,9 @@ class Call(Struct, kw_only=True):
     retry_policy: RetryPolicy = RetryPolicy()
     does_restart: bool = False
 
+    def __repr__(self) -> str:
+        return f"Call({' or '.join(candidate.label for candidate in self.candidates)})"
+
 
 def merge_request(request: ModelRequest, candidate: Candidate) -> ModelRequest:
     """Return `request` with the candidate's own settings and provider options merged over it."""
@@ -55,3 +62,14 @@ def merge_request(request: ModelRequest, candidate: Candidate) -> ModelRequest:
         settings=merge_settings(request.settings, candidate.settings),
         provider_options=merge_deep(request.provider_options, candidate.provider_options),
     )
+
+
+def shares_key(candidate: Candidate, first: Candidate) -> bool:
+    """Whether the key and the secret headers of a call, which are meant for its `first` candidate, are this one's too.
+
+    Only catalog ids of one provider share them: a key must not go to another provider because the first one failed.
+    """
+    if candidate is first:
+        return True
+    ids = [item.model.partition("/")[0].lower() for item in (candidate, first) if isinstance(item.model, str)]
+    return len(ids) == 2 and ids[0] == ids[1]

@@ -31,13 +31,16 @@ from turnout.errors import (
     TurnoutError,
 )
 from turnout.messages import Reasoning, Text, ToolCall
+from turnout.responses import Warning
 from turnout.transport.sse import SSEParser
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from turnout.call.dispatch import Dispatch
     from turnout.call.exchange import Exchange
     from turnout.protocols import StreamDecoder
-    from turnout.responses import ModelResponse, Warning
+    from turnout.responses import ModelResponse
     from turnout.transport.sse import Event
 
 _LAST_BYTES_S = 0.1
@@ -53,6 +56,7 @@ class StreamReader:
         self._decoder: StreamDecoder = exchange.protocol.StreamDecoder(exchange.route)
         self._events = SSEParser()
         self._error: CallError | None = None
+        self._first_bytes = b""
 
     @property
     def text(self) -> str:
@@ -61,37 +65,65 @@ class StreamReader:
 
     async def open(self) -> None:
         """Read until the first chunk is there, so that what goes wrong before can still be tried elsewhere."""
-        content_type = self.exchange.http.headers.get("content-type") or ""
-        if content_type.startswith(("application/json", "text/html")):
-            self.first_batch = await self._read_whole()
-        else:
-            self.first_batch = await self._next_batch(is_first=True)
+        self.first_batch = await self._guard(self._open_batch())
 
     async def next_batch(self) -> list[Chunk]:
         """Return the next chunks, and none at the end, when `response` is there. Raises `StreamError` and others."""
         if self.first_batch:
             batch, self.first_batch = self.first_batch, []
             return batch
-        return await self._next_batch(is_first=False)
+        return await self._guard(self._next_batch(is_first=False))
+
+    async def _guard(self, work: Awaitable[list[Chunk]]) -> list[Chunk]:
+        """Close the connection when `work` fails; an answer that was whole but for its end mark is one all the same."""
+        try:
+            return await work
+        except CallError as error:
+            self.exchange.http.close()
+            if isinstance(error, (APIConnectionError, APITimeoutError)) and (batch := self._finish_early()) is not None:
+                return batch
+            explained = self._explain(error)
+            if explained is error:
+                raise
+            raise explained from error
+        except BaseException:
+            self.exchange.http.close()
+            raise
+
+    def _finish_early(self) -> list[Chunk] | None:
+        """Return the last chunks if the finish reason was read already, `None` if not."""
+        try:
+            batch, self.response = self._decoder.finish()
+        except CallError:
+            return None
+        return batch
+
+    async def _open_batch(self) -> list[Chunk]:
+        http = self.exchange.http
+        if "event-stream" not in (http.headers.get("content-type") or "").lower():
+            limit_s, kind = self.exchange.clock.until_first_chunk()
+            self._first_bytes = await http.receive(limit_s, kind)
+            if self._first_bytes.lstrip()[:1] in (b"{", b"[", b"<"):  # some servers ignore "stream", or send a page
+                limit_s, kind = self.exchange.clock.until_first_chunk()
+                body = self._first_bytes + await http.read(limit_s, kind)
+                self.response = self.exchange.protocol.decode(body, self.exchange.route)
+                return as_chunks(self.response)
+        return await self._next_batch(is_first=True)
 
     async def _next_batch(self, *, is_first: bool) -> list[Chunk]:
-        http, clock = self.exchange.http, self.exchange.clock
-        try:
-            while self.response is None:
-                if self._error is not None:
-                    raise self._error  # noqa: TRY301 - the clean-up below is for it too
-                if self._decoder.is_complete:
-                    return await self._end()
+        clock = self.exchange.clock
+        while self.response is None:
+            if self._error is not None:
+                raise self._error
+            if self._decoder.is_complete:
+                return await self._end()
+            data, self._first_bytes = self._first_bytes, b""
+            if not data:
                 limit_s, kind = clock.until_first_chunk() if is_first else clock.between_chunks()
-                data = await http.receive(limit_s, kind)
-                batch = self._decode_events(self._events.feed(data)) if data else await self._end()
-                if batch:
-                    return batch
-        except BaseException as error:
-            http.close()
-            if isinstance(error, CallError):
-                raise self._explain(error) from error.__cause__
-            raise
+                data = await self.exchange.http.receive(limit_s, kind)
+            batch = self._decode_events(self._events.feed(data)) if data else await self._end()
+            if batch:
+                return batch
         return []
 
     def _decode_events(self, events: list[Event]) -> list[Chunk]:
@@ -122,17 +154,6 @@ class StreamReader:
         except CallError:  # the answer is whole all the same
             self.exchange.http.close()
         return batch + last
-
-    async def _read_whole(self) -> list[Chunk]:
-        """Read an answer that is no stream though one was asked for."""
-        limit_s, kind = self.exchange.clock.until_first_chunk()
-        try:
-            body = await self.exchange.http.read(limit_s, kind)
-            self.response = self.exchange.protocol.decode(body, self.exchange.route)
-        except BaseException:
-            self.exchange.http.close()
-            raise
-        return as_chunks(self.response)
 
     def _explain(self, error: CallError) -> TurnoutError:
         """Return the error as the reader of a stream should see it, with the text so far."""
@@ -202,8 +223,14 @@ class ModelStream:
             self._reader.exchange.http.close()
 
     async def _restart(self, error: CallError) -> list[Chunk]:
-        failed = self.reader.exchange.route.asked
-        self._reader = await self._dispatch.next_answer(_open_reader)
+        failed, text = self.reader.exchange.route.asked, self.text
+        try:
+            self._reader = await self._dispatch.next_answer(_open_reader)
+        except TurnoutError as failure:
+            failure.text = text
+            raise
+        message = f"the answer of `{failed}` broke: the tokens that it took are not in usage and cost"
+        self._dispatch.warnings.append(Warning("broken_answer", message))
         return [FallbackChunk(failed, self._reader.exchange.route.asked, error.message)]
 
     def _finish(self, reader: StreamReader) -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _RowT = TypeVar("_RowT", Model, Provider)
+_COMPUTED = "redirected_by"
 
 
 class Patch(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +47,9 @@ class Patch(msgspec.Struct, frozen=True, kw_only=True):
 
     is_whole: bool = False
     """Whether fields that are not given fall back to their defaults instead of to the row below."""
+
+    project_file: str | None = None
+    """The path of the working directory's `turnout.toml`, where the row comes from it; `None` for all others."""
 
     def over(self, base: _RowT | None, into: type[_RowT]) -> _RowT:
         """Return the row that results; `base` is the row below it, or `None`."""
@@ -66,8 +70,11 @@ class OwnRows(msgspec.Struct, frozen=True):
         return OwnRows(self.providers + other.providers, self.models + other.models)
 
 
-def read_toml(path: Path) -> OwnRows:
-    """Return the rows of a `turnout.toml`; raises `CatalogError` that names the file, the row and the field."""
+def read_toml(path: Path, *, is_project: bool) -> OwnRows:
+    """Return the rows of a `turnout.toml`; `is_project`: it is the working directory's, not the user's own.
+
+    Raises `CatalogError` that names the file, the row and the field.
+    """
     import tomllib
 
     try:
@@ -82,7 +89,7 @@ def read_toml(path: Path) -> OwnRows:
     rows = OwnRows()
     for provider_id, table in _table(tables.get("providers", {}), path, "providers").items():
         rows += _provider_rows(provider_id, _table(table, path, f"providers.{provider_id}"), path)
-    return rows
+    return _marked(rows, str(path.absolute())) if is_project else rows
 
 
 def provider_patch(row: Provider | Mapping[str, Any], source: str) -> Patch:
@@ -116,6 +123,13 @@ def _provider_rows(provider_id: str, table: dict[str, Any], path: Path) -> OwnRo
     return OwnRows((provider_patch({**table, "id": provider_id}, str(path)),), patches)
 
 
+def _marked(rows: OwnRows, project_file: str) -> OwnRows:
+    def mark(patches: tuple[Patch, ...]) -> tuple[Patch, ...]:
+        return tuple(msgspec.structs.replace(patch, project_file=project_file) for patch in patches)
+
+    return OwnRows(mark(rows.providers), mark(rows.models))
+
+
 def _table(value: object, path: Path, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise CatalogError(f"{path}: `{name}` must be a table, as in [providers.acme]")
@@ -130,6 +144,8 @@ def _fields(row: Model | Provider | Mapping[str, Any], source: str) -> dict[str,
 
 
 def _checked(fields: dict[str, Any], into: type[_RowT], source: str, *, is_whole: bool) -> Patch:
+    if _COMPUTED in fields:
+        raise CatalogError(f"{source}: the row of `{fields['id']}`: `{_COMPUTED}` is computed; leave it out")
     row = _convert(fields, into, source)
     for field in PRICE_FIELDS:
         price = getattr(row, field, None)
@@ -142,7 +158,7 @@ def _convert(fields: dict[str, Any], into: type[_RowT], source: str) -> _RowT:
     try:
         return msgspec.convert(fields, into)
     except msgspec.ValidationError as error:
-        names = ", ".join(into.__struct_fields__)
+        names = ", ".join(name for name in into.__struct_fields__ if name != _COMPUTED)
         raise CatalogError(
             f"{source}: the row of `{fields['id']}` is not valid: {error}. Mend that field; there are: {names}"
         ) from error

@@ -57,16 +57,12 @@ class PriceTier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     """Audio that comes out."""
 
 
-PRICE_FIELDS = (
-    "input_price",
-    "output_price",
-    "cache_read_price",
-    "cache_write_price",
-    "reasoning_price",
-    "audio_input_price",
-    "audio_output_price",
-)
+# A struct that both share would put its fields before `id`, in every repr and JSON; a test holds the two together.
+PRICE_FIELDS = PriceTier.__struct_fields__[1:]
 """The names of all price fields, of `Model` and of `PriceTier`."""
+
+REDIRECTING_FIELDS = frozenset(("base_url", "api_key_env", "env", "headers"))
+"""The fields of `Provider` and `Model` that say where a call goes and which key it carries."""
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -184,6 +180,10 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     source: str = ""
     """Where the row comes from, with a date."""
 
+    redirected_by: str | None = None
+    """The path of the working directory's `turnout.toml`, where that file changes `base_url` and is not alone in
+    defining the provider; else `None`. Computed, and no field of any row; see `Provider.redirected_by`."""
+
     @property
     def provider(self) -> str:
         """The id of its provider: what comes before the first slash."""
@@ -204,17 +204,20 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
         """Whether the provider no longer has it."""
         return self.retired is not None
 
-    def tier_for(self, input_tokens: int) -> PriceTier:
-        """Return the prices of a request of `input_tokens` (all input, cached included).
+    def tier_for(self, input_tokens: int) -> "Model | PriceTier":
+        """Return what holds the prices of a request of `input_tokens` (all input, cached included).
 
-        A price that the tier leaves out is the model's own. Without a tier that fits, `over_context_tokens` is 0.
+        It is the model itself where no tier fits, else the tier; a price that the tier leaves out is the model's own.
         """
-        tier = PriceTier(over_context_tokens=0)
+        if not self.price_tiers:  # as of nearly all, and every call asks
+            return self
+        tier: PriceTier | None = None
         for candidate in self.price_tiers:
-            if input_tokens > candidate.over_context_tokens >= tier.over_context_tokens:
+            if input_tokens > candidate.over_context_tokens >= (tier.over_context_tokens if tier else 0):
                 tier = candidate
-        prices = {field: getattr(tier, field) for field in PRICE_FIELDS}
-        own = {field: getattr(self, field) for field, price in prices.items() if price is None}
+        if tier is None:
+            return self
+        own = {field: getattr(self, field) for field in PRICE_FIELDS if getattr(tier, field) is None}
         return msgspec.structs.replace(tier, **own)
 
 
@@ -256,6 +259,15 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
 
     source: str = ""
     """Where the row comes from, with a date."""
+
+    redirected_by: str | None = None
+    """The path of the working directory's `turnout.toml`, where that file changes where a listed provider's calls go
+    or which key they carry: `base_url`, `api_key_env`, `env` or `headers`.
+
+    A working directory may be somebody else's: the keys of the environment are not meant for such a row. `None` for
+    rows of the user's own folder and of `register`, and for a provider that only that file defines. It is computed
+    when rows are merged, and no field of any row.
+    """
 
     def __repr__(self) -> str:
         """Leave the headers out: they may hold a secret."""

@@ -42,8 +42,8 @@ _parsed: tuple[tuple[str, int, int, int], dict[str, str | None]] | None = None
 def _read_dotenv() -> dict[str, str | None]:
     """Return the variables of `.env`; its text is parsed again only when the file has changed."""
     global _parsed  # noqa: PLW0603 - one file, parsed once
-    path = Path.cwd() / ".env"
     try:
+        path = Path.cwd() / ".env"  # which raises where the working directory is gone
         status = path.stat()
         if not path.is_file():
             return {}
@@ -56,4 +56,4 @@ def _read_dotenv() -> dict[str, str | None]:
     except OSError:
         return {}
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path} is not UTF-8 text ({error.reason}): save it as UTF-8") from None
+        raise ConfigurationError(f".env is not UTF-8 text ({error.reason}): save it as UTF-8") from None

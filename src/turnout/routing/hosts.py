@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from turnout.errors import InvalidModelError, MissingKeyError
+from turnout.errors import InvalidModelError, MissingKeyError, redact_url
 from turnout.routing.environment import read_variable
 
 if TYPE_CHECKING:
@@ -25,17 +25,28 @@ def read_base_url(url: str, protocol: str | None = None) -> str:
     Raises `InvalidModelError` when it is no http or https URL.
     """
     cleaned = url.strip()
-    parts = urlsplit(cleaned)
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or re.search(r"[\s\\\x00-\x1f]", cleaned):
+    try:
+        parts = urlsplit(cleaned)
+        is_http = parts.scheme in _DEFAULT_PORTS and bool(parts.hostname)
+    except ValueError:  # a bracket that is not closed
+        is_http = False
+    if not is_http or re.search(r"[\s\\\x00-\x1f]", cleaned):
         raise InvalidModelError(
-            f"the url {cleaned!r} is not an http or https URL: give the server's base URL,"
+            f"the url {redact_url(cleaned)!r} is not an http or https URL: give the server's base URL,"
             ' such as "http://127.0.0.1:8000/v1"'
         )
-    cleaned = cleaned.rstrip("/")
+    base, mark, query = cleaned.partition("#")[0].partition("?")
+    base = base.rstrip("/")
     for name, path in ENDPOINTS.items():
         if protocol in (None, name):
-            cleaned = cleaned.removesuffix(path)
-    return cleaned.rstrip("/")
+            base = base.removesuffix(path)
+    return base.rstrip("/") + mark + query
+
+
+def join_path(base_url: str, path: str) -> str:
+    """Return the URL of `path` below `base_url`; a query of the base URL (``?api-version=…``) stays at the end."""
+    base, mark, query = base_url.partition("?")
+    return base.rstrip("/") + path + mark + query
 
 
 def has_same_origin(one: str, other: str) -> bool:

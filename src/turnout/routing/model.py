@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Struct
 
 from turnout.context import RequestContext
-from turnout.errors import InvalidModelError
-from turnout.requests import ModelSettings, read_settings, snake_keys
+from turnout.errors import InvalidModelError, redact_url
+from turnout.requests import ModelSettings, read_headers, read_settings, snake_keys
 
 _FORMS = (
     'an id such as "ovhcloud/gpt-oss-120b", a config with "id" (and "url"), a list of these as fallbacks,'
@@ -34,7 +34,8 @@ class ModelConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     protocol: str | None = None
 
     def __repr__(self) -> str:
-        return f"ModelConfig(id={self.id!r}, url={self.url!r}, provider={self.provider!r}, protocol={self.protocol!r})"
+        url = self.url and redact_url(self.url)
+        return f"ModelConfig(id={self.id!r}, url={url!r}, provider={self.provider!r}, protocol={self.protocol!r})"
 
 
 class Candidate(Struct, frozen=True, kw_only=True):
@@ -93,7 +94,7 @@ def _read_candidate(value: object) -> Candidate | None:
     if isinstance(value, str):
         return Candidate(model=value.strip())
     if isinstance(value, ModelConfig):
-        return Candidate(model=value)
+        return Candidate(model=_read_config(msgspec.structs.asdict(value)))
     if not isinstance(value, Mapping):
         what = "nothing" if value is None else f"a {type(value).__name__}"
         raise InvalidModelError(f"model= is {what}: give {_FORMS}")
@@ -103,6 +104,7 @@ def _read_candidate(value: object) -> Candidate | None:
     if not given.pop("enabled", True):
         return None
     inner = given.pop("model")
+    given["headers"] = read_headers(given.get("headers"))
     settings = read_settings(given.pop("settings", None) or given.pop("model_settings", None))
     base = _read_candidate(inner)
     if base is None:
@@ -117,9 +119,7 @@ def _read_config(given: dict[str, Any]) -> ModelConfig:
     if not isinstance(given["id"], str) or not given["id"].strip():
         raise InvalidModelError('the model config has no "id": add the model\'s id, such as "ovhcloud/gpt-oss-120b"')
     given["id"] = given["id"].strip()
-    headers: Mapping[str, Any] = given.get("headers") or {}
-    if isinstance(headers, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - it comes from outside
-        given["headers"] = {name: item for name, item in headers.items() if item is not None}
+    given["headers"] = read_headers(given.get("headers"))
     return _convert({name: item for name, item in given.items() if item is not None}, ModelConfig)
 
 

@@ -12,12 +12,12 @@ from msgspec import Struct
 from turnout import catalog
 from turnout.catalog.types import Model, Provider
 from turnout.context import RequestContext
-from turnout.errors import ConfigurationError, InvalidModelError, MissingKeyError, UnknownProviderError
+from turnout.errors import ConfigurationError, InvalidModelError, MissingKeyError, UnknownProviderError, redact_url
 from turnout.responses import Warning
 from turnout.routing.environment import Variable, read_variable
-from turnout.routing.hosts import ENDPOINTS, base_url_variable, fill_template, owns_url, read_base_url
+from turnout.routing.hosts import ENDPOINTS, base_url_variable, fill_template, join_path, owns_url, read_base_url
 from turnout.routing.model import Candidate, ModelConfig, read_model
-from turnout.routing.route import Route, SecretHeaders
+from turnout.routing.route import Route, SecretHeaders, is_secret_header
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +29,6 @@ _LAUNCHED_URL = "http://127.0.0.1/v1"  # its port is known once it runs
 
 CUSTOM = "custom"
 """The first segment of an id that says: this is my own server, cut me off."""
-
-_SECRET_HEADER = re.compile(r"auth|key|token|secret|cookie|password")
 
 
 class Place(Struct, kw_only=True):
@@ -92,7 +90,7 @@ def trace_candidate(
         model=place.model,
         protocol=protocol,
         base_url=place.base_url,
-        url=place.base_url + ENDPOINTS.get(protocol, ""),
+        url=join_path(place.base_url, ENDPOINTS.get(protocol, "")),
         headers=SecretHeaders({name.lower(): value for name, value in given.items()}),
         exact_model=place.facts.wire_id if place.facts else None,
         facts=place.facts,
@@ -110,12 +108,16 @@ def _locate(config: ModelConfig) -> Place:
     base_url = read_base_url(config.url, config.protocol)
     segment, _, rest = config.id.partition("/")
     named = config.provider or (segment if rest else "")
-    provider = _find_or_make_provider(named, is_certain=config.provider is not None or named == CUSTOM)
+    provider = _find_or_make_provider(named, is_certain=config.provider is not None or named.lower() == CUSTOM)
     if provider is None or not _may_use(provider, config, base_url):
         return _locate_foreign(config, base_url, is_provider_like=provider is not None)
     model = rest if rest and segment.lower() == provider.id else config.id
     facts = catalog.find(f"{provider.id}/{model}")
-    steps = [f"url: {base_url} (from the config)", f"provider: {provider.id}", f"model on the wire: {model}"]
+    steps = [
+        f"url: {redact_url(base_url)} (from the config)",
+        f"provider: {provider.id}",
+        f"model on the wire: {model}",
+    ]
     return Place(
         provider=provider, model=model, facts=facts, base_url=base_url, warnings=_retired_hint(facts), steps=steps,
         needs_key=config.provider is None and not provider.allows_anonymous,
@@ -138,7 +140,9 @@ def _locate_listed(config: ModelConfig) -> Place:
     steps = [
         f"provider: {provider.id} ({provider.name})",
         f"model on the wire: {rest}",
-        f"url: {base_url} (from {origin})" if origin else "url: a server on this machine, started on first use",
+        f"url: {redact_url(base_url)} (from {origin})"
+        if origin
+        else "url: a server on this machine, started on first use",
     ]
     return Place(
         provider=provider, model=rest, facts=facts, base_url=base_url, steps=steps,
@@ -180,12 +184,16 @@ def _locate_foreign(config: ModelConfig, base_url: str, *, is_provider_like: boo
     if is_provider_like:
         segment = config.id.partition("/")[0]
         hint = (
-            f"`{config.id}` is sent whole and without the key of `{segment}`, because {base_url} is not its host:"
+            f"`{config.id}` is sent whole and without the key of `{segment}`,"
+            f" because {redact_url(base_url)} is not its host:"
             f' add provider="{segment}" to the config if it is'
         )
         warnings.append(Warning("id_sent_whole", hint))
     provider = Provider(id=config.provider or CUSTOM, base_url=base_url)
-    steps = [f"url: {base_url} (from the config; no provider's own host)", f"model on the wire: {config.id}"]
+    steps = [
+        f"url: {redact_url(base_url)} (from the config; no provider's own host)",
+        f"model on the wire: {config.id}",
+    ]
     return Place(
         provider=provider, model=config.id, facts=None, base_url=base_url, needs_key=False,
         warnings=warnings, steps=steps,
@@ -214,8 +222,8 @@ def _may_use(provider: Provider, config: ModelConfig, base_url: str) -> bool:
 def _authorise(route: Route, place: Place, given_key: str | None) -> MissingKeyError | None:
     """Put the key into the route's headers. Returns the error where one is needed and none is there."""
     provider, headers = place.provider, route.headers
-    route.secrets = tuple(value.split(" ")[-1] for name, value in headers.items() if _SECRET_HEADER.search(name))
-    if "authorization" in headers and given_key is None:
+    route.secrets = tuple(value.split(" ")[-1] for name, value in headers.items() if is_secret_header(name))
+    if "authorization" in headers and not given_key:
         route.steps.append("key: the Authorization header that was given")
         return None
     key, origin = (given_key or "").strip(), "the argument or the config"
@@ -265,7 +273,7 @@ def _suggest(text: str) -> str:
 
 
 def _no_provider_message(asked: str) -> str:
-    near = _suggest(asked) if asked else ""
+    near = "" if not asked or catalog.find_provider(asked) else _suggest(asked)
     question = f" (did you mean {near}?)" if near else ""
     return f"`{asked}` names no provider: write `provider/model`, such as `ovhcloud/gpt-oss-120b`{question}"
 

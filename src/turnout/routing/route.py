@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct, field
 
 from turnout.catalog.quirks import Quirks
 from turnout.catalog.types import Model
+from turnout.errors import redact_url
 from turnout.responses import Warning
+
+_SECRET_HEADER = re.compile(r"auth|key|token|secret|cookie|password", re.IGNORECASE)
+
+
+def is_secret_header(name: str) -> bool:
+    """Whether a header of this name is likely to hold a secret."""
+    return _SECRET_HEADER.search(name) is not None
 
 
 class SecretHeaders(dict[str, str]):
@@ -53,4 +63,4 @@ class Route(Struct, kw_only=True):
             self.secrets = (*self.secrets, api_key)
 
     def __repr__(self) -> str:
-        return f"Route({self.asked!r} -> {self.protocol} {self.url}, model={self.model!r})"
+        return f"Route({self.asked!r} -> {self.protocol} {redact_url(self.url)}, model={self.model!r})"
