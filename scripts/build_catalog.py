@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from turnout.catalog.archive import Archive  # noqa: E402
 from turnout.catalog.build import build_rows, rules_checksum  # noqa: E402
-from turnout.catalog.updates import read_source  # noqa: E402
+from turnout.catalog.download import read_source  # noqa: E402
 
 DATA = ROOT / "src" / "turnout" / "catalog" / "data"
 STUB_HEAD = '''"""The ids of all models of the packaged catalog, written by `scripts/build_catalog.py`."""

@@ -36,6 +36,9 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
+    from turnout import catalog
+
+    catalog.current.cache_clear()  # it trusts what it knows of the files for a second
 
 
 @pytest.fixture

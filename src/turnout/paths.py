@@ -37,7 +37,7 @@ def _user_dir(variable: str, *, unix: str, mac: str, windows: str) -> Path:
     return _join(variable, os.environ.get(variable, ""), os.environ.get(windows, ""), os.environ.get("HOME"), unix, mac)
 
 
-@lru_cache(maxsize=16)  # the catalog asks at every look-up
+@lru_cache(maxsize=16)
 def _join(variable: str, named: str, local: str, _home: str | None, unix: str, mac: str) -> Path:
     if Path(named).is_absolute():  # the specification: a relative path is invalid and ignored
         return Path(named) / "turnout"

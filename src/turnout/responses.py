@@ -13,6 +13,16 @@ from turnout.usage import Usage
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "max_steps", "approval", "other"]
 """Why an answer ended. ``"other"`` is a reason that the provider names and turnout does not know, or none at all."""
 
+REQUEST_ID_HEADERS = (
+    "x-request-id",
+    "request-id",
+    "x-amzn-requestid",
+    "apim-request-id",
+    "x-trace-id",
+    "cf-ray",
+)
+"""The headers in which providers put the id of a request, the most telling first."""
+
 
 class Warning(Struct, frozen=True):
     """Something that the caller should know though the call went well, such as a setting that was left out.

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import tomllib
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -10,9 +11,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from turnout import catalog
+from turnout.catalog import store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    Change = Callable[[dict[str, Any]], None]
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -30,6 +34,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     catalog.current.cache_clear()
     yield home
     catalog.current.cache_clear()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check the files at every look-up."""
+    monkeypatch.setattr(store, "CHECK_INTERVAL_S", 0)
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +73,36 @@ def founding_models() -> list[dict[str, Any]]:
     if not file.exists():
         pytest.skip(f"{file} is not here: only the project's own test references hold it")
     return json.loads(file.read_text(encoding="utf-8"), parse_float=Decimal)["models"]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Callable[[Change], Path]:
+    """Write a source with the ids of the packaged catalog, changed by a function, and return its path."""
+    packaged = store.read_packaged()
+    rows = tomllib.loads(store.OVERRIDES.read_text(encoding="utf-8"))["protocol"]
+    packages = {row["protocol"]: row["npm"][0] for row in rows}
+
+    def list_models(provider_id: str) -> dict[str, Any]:
+        models: dict[str, Any] = {}
+        for row in packaged.models(provider_id).values():
+            if not row.is_retired:
+                cost = {"input": float(row.input_price or 0), "output": float(row.output_price or 0)}
+                models[row.short_id] = {"name": row.name, "cost": cost, "limit": {"context": row.context}}
+        return models
+
+    def list_provider(provider_id: str) -> dict[str, Any]:
+        row = packaged.provider(provider_id)
+        assert row is not None
+        is_whole = provider_id == "ovhcloud"
+        models = list_models(provider_id) if is_whole else {f"m{i}": {"name": "m"} for i in range(40)}
+        npm = packages[row.protocol]
+        return {"id": provider_id, "npm": npm, "env": row.env, "api": row.base_url, "models": models}
+
+    def write(change: Change) -> Path:
+        listed = {provider_id: list_provider(provider_id) for provider_id in packaged.provider_ids - {"local"}}
+        change(listed)
+        file = tmp_path / "api.json"
+        file.write_text(json.dumps(listed))
+        return file
+
+    return write

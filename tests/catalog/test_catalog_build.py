@@ -14,8 +14,9 @@ from turnout import catalog, paths
 from turnout.catalog import store
 from turnout.catalog.archive import Archive, pack
 from turnout.catalog.build import build_rows
-from turnout.catalog.types import Model, Provider
+from turnout.catalog.types import PRICE_FIELDS, Model, PriceTier, Provider
 from turnout.errors import CatalogError
+from turnout.usage import Prices
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOCOL = b'[[protocol]]\nnpm = ["x"]\nprotocol = "openai_chat"\nsource = "s"\ndate = "2026-01-01"\n'
@@ -39,6 +40,19 @@ def test_tiers_are_sorted_and_a_missing_price_is_the_models_own():
     assert [tier.over_context_tokens for tier in model.price_tiers] == [100, 500]
     assert [model.tier_for(tokens).input_price for tokens in (100, 101, 501)] == [1, 5, 9]
     assert model.tier_for(501).output_price == 2
+
+
+def test_a_model_without_a_fitting_tier_holds_its_own_prices():
+    tiers = [{"input": 9, "tier": {"size": 500, "type": "context"}}]
+    plain, tiered = build({"m": {}})["acme/m"], build({"m": {"cost": {"input": 1, "tiers": tiers}}})["acme/m"]
+    assert plain.tier_for(10**9) is plain
+    assert tiered.tier_for(500) is tiered
+    assert isinstance(tiered.tier_for(501), PriceTier)
+
+
+def test_models_and_tiers_have_the_same_prices():
+    assert set(PRICE_FIELDS) == {name for name in Model.__struct_fields__ if name.endswith("_price")}
+    assert set(PRICE_FIELDS) == {name for name in vars(Prices) if name.endswith("_price")}
 
 
 def test_float_artefacts_are_rounded_away_and_nothing_else():

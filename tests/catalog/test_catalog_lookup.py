@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from turnout import catalog
+from turnout.catalog import Model, store
 
 
 def test_a_model_is_found_by_its_full_id():
@@ -50,6 +51,24 @@ def test_the_model_ignores_case_where_only_one_is_alike():
     assert exact is not None
     assert exact.context is None
     assert catalog.find("ovhcloud/GPT-OSS-120B") is None
+
+
+def test_other_spellings_are_indexed_once_a_provider(monkeypatch: pytest.MonkeyPatch):
+    indexed: list[int] = []
+    index_alike = store._index_alike
+
+    def count(rows: dict[str, Model]) -> dict[str, Model | None]:
+        indexed.append(len(rows))
+        return index_alike(rows)
+
+    monkeypatch.setattr(store, "_index_alike", count)
+    model = catalog.find("ovhcloud/gpt-oss-120b")
+    assert indexed == []
+    for _ in range(3):
+        assert catalog.find("ovhcloud/GPT-OSS-120b") is model
+        assert catalog.find("ovhcloud/no-such") is None
+        assert catalog.find("nobody/no-such") is None
+    assert indexed == [19]
 
 
 def test_a_look_up_decompresses_one_provider_only():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from turnout import catalog
-from turnout.catalog import Model, Provider
+from turnout.catalog import Model, Provider, store
 from turnout.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def test_a_known_row_keeps_what_is_not_named(home: Path):
     assert provider.model_count == 19
 
 
+@pytest.mark.usefixtures("impatient")
 def test_the_project_wins_over_the_user_and_registered_rows_over_both(home: Path):
     user = '[providers.ovhcloud.models."gpt-oss-120b"]\ninput_price = {}\noutput_price = 9\n'
     write(home / "xdg_config_home" / "turnout" / "turnout.toml", user.format(1))
@@ -98,6 +99,7 @@ def test_the_project_wins_over_the_user_and_registered_rows_over_both(home: Path
     assert model.output_price == 9
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_changed_file_is_seen_and_a_removed_one_forgotten(home: Path):
     file = write(home / "work" / "turnout.toml", '[providers.ovhcloud.models."gpt-oss-120b"]\ninput_price = 2\n')
     assert price("ovhcloud/gpt-oss-120b") == 2
@@ -107,6 +109,22 @@ def test_a_changed_file_is_seen_and_a_removed_one_forgotten(home: Path):
     assert price("ovhcloud/gpt-oss-120b") == Decimal("0.09")
 
 
+def test_an_edit_shows_within_a_second(home: Path, monkeypatch: pytest.MonkeyPatch):
+    row = '[providers.ovhcloud.models."gpt-oss-120b"]\ninput_price = {}\n'
+    clock = [100.0]
+    monkeypatch.setattr(store, "monotonic", lambda: clock[0])
+    assert price("ovhcloud/gpt-oss-120b") == Decimal("0.09")
+    file = write(home / "work" / "turnout.toml", row.format(2))
+    clock[0] = 100.9
+    assert price("ovhcloud/gpt-oss-120b") == Decimal("0.09")
+    clock[0] = 101.0
+    assert price("ovhcloud/gpt-oss-120b") == 2
+    write(file, row.format(33))
+    catalog.current.cache_clear()
+    assert price("ovhcloud/gpt-oss-120b") == 33
+
+
+@pytest.mark.usefixtures("impatient")
 def test_the_working_directory_is_todays(home: Path, monkeypatch: pytest.MonkeyPatch):
     write(home / "other" / "turnout.toml", ACME)
     assert catalog.find_provider("acme") is None
@@ -129,6 +147,8 @@ def test_the_working_directory_is_todays(home: Path, monkeypatch: pytest.MonkeyP
         ('[providers.acme.models."m"]\ninput_price = nan', "`acme/m`: `input_price` is NaN"),
         ('[providers.acme.models."m"]\ncontext = "big"', r"row of `acme/m` is not valid.*context"),
         ('[providers.acme.models."m"]\nquirks = { oops = 1 }', "unknown field `oops`"),
+        ('[providers.acme]\nredirected_by = ""', "`acme`: `redirected_by` is computed; leave it out"),
+        ('[providers.acme.models."m"]\nredirected_by = "x"', "`acme/m`: `redirected_by` is computed; leave it out"),
     ],
 )
 def test_a_bad_row_is_named_with_its_cure(home: Path, text: str, message: str):
@@ -167,11 +187,12 @@ def test_registering_dicts_of_a_new_provider():
         (None, [{}], "needs a full `id`"),
         ({"id": "acme"}, [{"id": "acme/m", "input": 1}], "unknown field `input`"),
         ({"name": "acme"}, [], "needs an `id`"),
+        (Provider(id="acme", redirected_by="turnout.toml"), [], "`redirected_by` is computed; leave it out"),
         ({"id": "acme"}, [{"id": "acme/m", "price_tiers": [{"input_price": 1}]}], "over_context_tokens"),
     ],
 )
 def test_registering_a_bad_row_adds_nothing(
-    provider: dict[str, object] | None, models: list[dict[str, object]], message: str
+    provider: Provider | dict[str, object] | None, models: list[dict[str, object]], message: str
 ):
     with pytest.raises(CatalogError, match=message):
         catalog.register(provider=provider, models=models)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import http.server
-import json
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -19,28 +18,6 @@ from turnout.catalog.archive import MAGIC, pack
 from turnout.errors import CatalogError
 
 Change = Callable[[dict[str, Any]], None]
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Callable[[Change], Path]:
-    """Write a source with the ids of the packaged catalog, changed by a function, and return its path."""
-
-    def write(change: Change) -> Path:
-        listed: dict[str, Any] = {}
-        for provider in store.read_packaged().provider_ids - {"local"}:
-            rows = store.read_packaged().models(provider) if provider == "ovhcloud" else {}
-            models = {f"m{i}": {"name": "m"} for i in range(40 if not rows else 0)}
-            for row in rows.values():
-                if not row.is_retired:
-                    cost = {"input": float(row.input_price or 0), "output": float(row.output_price or 0)}
-                    models[row.short_id] = {"name": row.name, "cost": cost, "limit": {"context": row.context}}
-            listed[provider] = {"id": provider, "npm": "@ai-sdk/openai-compatible", "env": ["K"], "models": models}
-        change(listed)
-        file = tmp_path / "api.json"
-        file.write_text(json.dumps(listed))
-        return file
-
-    return write
 
 
 def unchanged(listed: dict[str, Any]) -> None:
@@ -111,6 +88,7 @@ def test_own_rows_lie_over_a_refreshed_catalog(home: Path, source: Callable[[Cha
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "foreign", "folder"])
+@pytest.mark.usefixtures("impatient")
 def test_a_damaged_copy_is_not_used(home: Path, source: Callable[[Change], Path], damage: str):
     catalog.refresh(source(changed))
     file = cached(home)
@@ -253,7 +231,10 @@ def server() -> Iterator[tuple[str, dict[str, bytes]]]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = pages.get(self.path)
-            self.send_response(200 if body is not None else 404)
+            elsewhere = self.path.partition("?to=")[2]
+            self.send_response(302 if elsewhere else 200 if body is not None else 404)
+            if elsewhere:
+                self.send_header("location", elsewhere)
             self.end_headers()
             self.wfile.write(body or b"")
 
@@ -276,6 +257,28 @@ def test_a_url_is_read(server: tuple[str, dict[str, bytes]], source: Callable[[C
     assert catalog.source().origin.startswith("127.0.0.1 ")
     with pytest.raises(CatalogError, match=r"HTTP Error 404.*name another file or URL"):
         catalog.refresh(f"{url}/gone.json")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://192.0.2.1/api.json", "HTTP://models.dev/api.json", "http://127.0.0.1.example/"]
+)
+def test_a_url_that_others_can_change_is_refused(url: str):
+    def fetch(url: str) -> bytes:
+        raise AssertionError(url)
+
+    with pytest.raises(CatalogError, match=r"cannot be trusted.*give an https:// URL, or download it"):
+        catalog.refresh(url, fetch=fetch)
+
+
+def test_a_redirection_is_followed_on_this_machine_only(
+    server: tuple[str, dict[str, bytes]], source: Callable[[Change], Path]
+):
+    url, pages = server
+    pages["/api.json"] = source(changed).read_bytes()
+    for elsewhere in ("http://192.0.2.1/api.json", "ftp://127.0.0.1/api.json"):
+        with pytest.raises(CatalogError, match=f"{elsewhere} cannot be trusted"):
+            catalog.refresh(f"{url}/?to={elsewhere}")
+    assert "ovhcloud/brand-new" in catalog.refresh(f"{url}/?to={url}/api.json").added
 
 
 def test_the_download_can_be_handed_in(source: Callable[[Change], Path]):

@@ -9,11 +9,13 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 from terminal_program import TerminalProgram, run
 
 from provider import KEY, Provider
 from turnout.catalog import current
+from turnout.catalog.access import AccessChange
 from turnout.catalog.columns import format_context, format_flag, format_price
 from turnout.catalog.store import refreshed_file
 from turnout.catalog.updates import PriceChange, ProviderChange, RefreshReport
@@ -391,6 +393,9 @@ def test_doctor_reports_a_bad_row_of_ones_own(capsys: Captured) -> None:
 
 
 def test_refresh_says_what_changed(monkeypatch: pytest.MonkeyPatch, capsys: Captured, tmp_path: Path) -> None:
+    moved = AccessChange(
+        provider="acme", field="base_url", before="https://acme.example", after="https://\x1b[2Jelse.example"
+    )
     cheaper = PriceChange(id="acme/model-0", field="cache_read_price", before=Decimal("0.5"), after=None)
     report = RefreshReport(
         source="api.json",
@@ -403,8 +408,13 @@ def test_refresh_says_what_changed(monkeypatch: pytest.MonkeyPatch, capsys: Capt
         price_changes=(cheaper,),
         by_provider={"acme": ProviderChange(added=25, repriced=1)},
     )
-    sources: list[str | None] = []
-    monkeypatch.setattr("turnout.catalog.refresh", lambda source: sources.append(source) or report)
+    asked: list[tuple[str | None, bool]] = []
+
+    def refresh(source: str | None, *, accept_access_changes: bool) -> RefreshReport:
+        asked.append((source, accept_access_changes))
+        return report
+
+    monkeypatch.setattr("turnout.catalog.refresh", refresh)
     assert main(["refresh"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "30 models of 2 providers: 25 added, 0 removed, 1 with other prices"
@@ -412,9 +422,17 @@ def test_refresh_says_what_changed(monkeypatch: pytest.MonkeyPatch, capsys: Capt
     assert lines[22:25] == ["  acme/model-19", "  ... and 5 more (--json prints all)", ""]
     assert lines[25:27] == ["prices:", "  acme/model-0: cache read $0.50 -> ?"]
     assert lines[-1] == f"written to {tmp_path / 'catalog.bin'}"
+    report = msgspec.structs.replace(report, access_changes=(moved,))
+    assert main(["refresh", "--accept-access-changes"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "WHERE CALLS GO, OR THE KEYS THEY CARRY, CHANGED:"
+    assert lines[1:3] == ["  acme: base_url https://acme.example -> https://[2Jelse.example", ""]
+    assert lines[3].startswith("30 models of 2 providers: ")
     assert main(["refresh", "--from", "api.json", "--json"]) == 0
-    assert len(json.loads(capsys.readouterr().out)["added"]) == 25
-    assert sources == [None, "api.json"]
+    shown = json.loads(capsys.readouterr().out)
+    assert len(shown["added"]) == 25
+    assert [change["provider"] for change in shown["access_changes"]] == ["acme"]
+    assert asked == [(None, False), (None, True), ("api.json", False)]
 
 
 def test_refresh_takes_no_source_that_would_empty_the_catalog(

@@ -42,6 +42,7 @@ def run_blocks(blocks: Iterable[Block]) -> None:
         for block in blocks:
             if block.language == "toml":
                 Path("turnout.toml").write_text(block.text, encoding="utf-8")
+                catalog.current().expire()  # an edit shows within a second
                 continue
             code = compile_block(block)
             printed = io.StringIO()

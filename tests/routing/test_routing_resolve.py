@@ -401,3 +401,62 @@ def test_lessons_are_kept_by_place_and_model(key: str) -> None:
     lessons.rename_model(one, "GPT")
     assert (lessons.recall(one).dropped, lessons.recall(one).model) == (frozenset({"stream_options"}), "GPT")
     assert (lessons.recall(other).dropped, lessons.recall(other).model) == (frozenset(), None)
+
+
+# ---- a working directory may be somebody else's ----
+
+REDIRECT = '[providers.ovhcloud]\nbase_url = "https://evil.example/v1"\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (".env", "OVHCLOUD_BASE_URL=https://evil.example/v1\n"),
+        ("turnout.toml", REDIRECT),
+        ("turnout.toml", '[providers.ovhcloud.models."gpt-oss-120b"]\nbase_url = "https://evil.example/v1"\n'),
+    ],
+)
+def test_a_file_of_the_folder_cannot_send_a_key_of_the_environment_elsewhere(key: str, name: str, text: str) -> None:
+    Path(name).write_text(text)
+    with pytest.raises(ConfigurationError, match=rf"{name} sends calls of `ovhcloud/gpt-oss-120b` to https://evil"):
+        resolve("ovhcloud/gpt-oss-120b")
+    assert bearer(resolve("ovhcloud/gpt-oss-120b", api_key="given-for-it").headers) == "Bearer given-for-it"
+
+
+def test_a_key_of_the_same_folder_goes_where_the_folder_says() -> None:
+    Path("turnout.toml").write_text(REDIRECT)
+    Path(".env").write_text("OVHCLOUD_API_KEY=of-the-folder\n")
+    route = resolve("ovhcloud/gpt-oss-120b")
+    assert (route.base_url, bearer(route.headers)) == ("https://evil.example/v1", "Bearer of-the-folder")
+    assert any("turnout.toml" in step for step in route.steps)
+
+
+def test_a_redirected_template_gets_nothing_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOMEBODYS_TOKEN_", KEY)
+    Path("turnout.toml").write_text(REDIRECT.replace("/v1", "/${SOMEBODYS_TOKEN_}"))
+    with pytest.raises(ConfigurationError, match="gets nothing from the environment"):
+        resolve("ovhcloud/gpt-oss-120b")
+
+
+def test_a_folder_may_send_calls_to_this_machine(key: str) -> None:
+    for host in ("127.0.0.1:8000", "localhost", "[::1]:8000"):
+        Path(".env").write_text(f"OVHCLOUD_BASE_URL=http://{host}/v1\n")
+        assert bearer(resolve("ovhcloud/gpt-oss-120b").headers) == f"Bearer {KEY}"
+    Path(".env").write_text("OVHCLOUD_BASE_URL=http://127.evil.example/v1\n")
+    with pytest.raises(ConfigurationError):
+        resolve("ovhcloud/gpt-oss-120b")
+
+
+def test_a_provider_that_only_the_folder_defines_has_its_own_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACME_API_KEY", KEY)
+    Path("turnout.toml").write_text(
+        '[providers.acme]\nbase_url = "https://llm.acme.example/v1"\napi_key_env = ["ACME_API_KEY"]\n'
+    )
+    assert bearer(resolve("acme/m").headers) == f"Bearer {KEY}"
+
+
+def test_a_changed_key_variable_is_a_redirection_too(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTHER_SECRET", "not-for-them")
+    Path("turnout.toml").write_text('[providers.ovhcloud]\napi_key_env = ["OTHER_SECRET"]\n')
+    with pytest.raises(ConfigurationError, match="OTHER_SECRET"):
+        resolve("ovhcloud/gpt-oss-120b")

@@ -131,8 +131,10 @@ class Host:
         self.loop.close()
 
 
-def build_request(url: str, **fields: object) -> HTTPRequest:
-    settings: dict[str, object] = {"method": "POST", "headers": {}, "body": b"{}", **fields}
+def build_request(url: str, *, head_s: float | None = 60.0, **fields: object) -> HTTPRequest:
+    """Return a request that is sent now: the head of its answer must be there within `head_s` seconds."""
+    deadline = None if head_s is None else time.monotonic() + head_s
+    settings: dict[str, object] = {"method": "POST", "headers": {}, "body": b"{}", "deadline": deadline, **fields}
     return HTTPRequest(url=url, **settings)  # type: ignore[arg-type]
 
 

@@ -7,11 +7,15 @@ import gzip
 import random
 import tracemalloc
 import zlib
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 from scripted_server import Peer, build_request, fetch
 
 from turnout.errors import APIConnectionError, ResponseError
+from turnout.transport import decoding
+from turnout.transport.decoding import find_decoder
 from turnout.transport.http import HTTPTransport
 
 TEXT = b"".join(b"data: {%d}\n\n" % number for number in range(40))
@@ -248,6 +252,79 @@ async def test_a_gzip_bomb_comes_in_bounded_pieces_and_is_refused_as_a_whole(ser
         sizes.append(len(piece))
     assert sum(sizes) == 64_000_000
     assert max(sizes) <= 262_144
+
+
+def test_many_empty_members_cost_a_step_each(monkeypatch) -> None:
+    """Were the rest copied at every member's end, this would be 16 GB; what zlib is given is what it may copy."""
+    given = []
+
+    class Counted:
+        def __init__(self, bits: int) -> None:
+            self._stream = zlib.decompressobj(bits)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._stream, name)
+
+        def decompress(self, data: bytes, max_length: int) -> bytes:
+            given.append(len(data))
+            return self._stream.decompress(data, max_length)
+
+    monkeypatch.setattr(decoding, "zlib", SimpleNamespace(decompressobj=Counted, error=zlib.error))
+    decoder = find_decoder("gzip")
+    members = 40_000
+    assert decoder.decode(gzip.compress(b"", mtime=0) * members + gzip.compress(TEXT, mtime=0), 1_000_000) == TEXT
+    decoder.check_end()
+    assert len(given) < 2 * members
+    assert sum(given) <= len(given) * 4096
+
+
+@pytest.mark.parametrize("size", [1, 7, 4096, 100_000])
+def test_members_and_padding_come_out_whole_whatever_the_steps(size) -> None:
+    texts = [b"", TEXT * 300, random.Random(1).randbytes(20_000), b"", b"x" * 100_000]
+    data = b"".join(
+        gzip.compress(text, mtime=0) + bytes(padding) for text, padding in zip(texts, count(), strict=False)
+    )
+    data += bytes(9000)
+    decoder = find_decoder("gzip")
+    pieces = []
+    for place in range(0, len(data), size):
+        pieces.append(decoder.decode(data[place : place + size], 1000))
+        while decoder.has_more:
+            pieces.append(decoder.decode(b"", 1000))
+    decoder.check_end()
+    assert max(map(len, pieces)) <= 1000
+    assert b"".join(pieces) == b"".join(texts)
+
+
+async def test_what_a_bomb_leaves_undecoded_does_not_pile_up(serve, transport) -> None:
+    bomb = compress(bytes(30_000_000), 31) * 10
+    sent = [0]
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n")
+        for _ in range(64):
+            await peer.send(bomb)
+            sent[0] += len(bomb)
+
+    response = await transport.send(build_request(serve(script).url))
+    for _ in range(20):
+        assert len(await response.receive(5)) <= 262_144
+        await asyncio.sleep(0.01)  # more of it comes meanwhile
+    assert response._decoder is not None
+    assert len(response._decoder._data) < 1_000_000
+    assert sent[0] < 64 * len(bomb)  # the server is made to wait
+    response.close()
+
+
+async def test_pieces_and_whole_together_give_a_compressed_body_once(serve, transport) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.answer(compress(bytes(3_000_000), 31) + compress(b"end", 31), content_encoding="gzip")
+
+    response = await transport.send(build_request(serve(script).url))
+    first = await response.receive(5)
+    assert first + await response.read(5) == bytes(3_000_000) + b"end"
 
 
 async def test_a_body_above_the_limit_is_refused_while_it_comes_and_when_it_is_there(serve) -> None:

@@ -143,5 +143,19 @@ def test_headers_ignore_case_however_they_are_filled_and_hide_values() -> None:
     assert headers.get("none", "default") == "default"
     assert "x-MORE" in headers
     assert 3 not in headers
+    assert headers.setdefault("X-KEY", "other") == "sk-secret"
+    assert headers.setdefault("X-New", "n") == headers.pop("x-NEW") == "n"
+    assert headers.pop("x-new", None) is None
+    with pytest.raises(KeyError):
+        headers.pop("x-new")
+    del headers["X-MORE"]
+    assert headers == {"x-key": "sk-secret", "content-type": "a"}
+    for joined in (headers | {"CONTENT-Type": "b"}, {"X-KEY": "old", "CONTENT-Type": "b"} | headers, headers.copy()):
+        assert type(joined) is Headers
+        assert joined["X-Key"] == "sk-secret"
+        assert len(joined) == 2
+    headers |= {"CONTENT-Type": "b"}
+    assert headers["content-type"] == "b"
+    assert Headers([("A", "1"), ("a", "2")]) == {"a": "2"}
     assert "sk-secret" not in repr(headers)
     assert build_request("http://h/p?key=sk-secret").__repr__() == "HTTPRequest(POST http://h/p, 2 bytes)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 
 import pytest
 import trustme
@@ -27,11 +28,11 @@ async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 async def proxy_script(peer: Peer) -> None:
-    """A proxy: tunnels for CONNECT, and forwards one plain request after the other."""
+    """A proxy: tunnels for CONNECT, whatever the host, to this machine; forwards one plain request after the other."""
     received = await peer.request()
     if received.method == "CONNECT":
-        host, _, port = received.path.rpartition(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
+        _, _, port = received.path.rpartition(":")
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
         await peer.send(b"HTTP/1.1 200 Connection established\r\nvia: test\r\n\r\n")
         await asyncio.gather(pass_on(peer.reader, writer), pass_on(reader, peer.writer))
         return
@@ -64,37 +65,94 @@ async def test_a_plain_request_is_forwarded_with_its_whole_url(serve, transport,
 
 
 async def test_an_https_request_goes_through_a_tunnel(serve, transport, monkeypatch, trusted) -> None:
-    server = serve(answer_always, tls=build_context(AUTHORITY))
+    server = serve(answer_always, tls=build_context(AUTHORITY, "provider.test"))
+    url = f"https://provider.test:{server.port}"
     proxy = serve(proxy_script)
     monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("//", "//user:pass@"))
-    assert await fetch(transport, server.url, headers={"authorization": "Bearer k"}) == b"direct"
-    assert await fetch(transport, server.url) == b"direct"
+    assert await fetch(transport, url, headers={"authorization": "Bearer k"}) == b"direct"
+    assert await fetch(transport, url) == b"direct"
     [request] = proxy.requests
-    assert (request.method, request.path) == ("CONNECT", f"127.0.0.1:{server.port}")
+    assert (request.method, request.path) == ("CONNECT", f"provider.test:{server.port}")
     assert request.headers["proxy-authorization"] == "Basic dXNlcjpwYXNz"
     assert "authorization" not in request.headers
     assert "proxy-authorization" not in server.requests[0].headers
 
 
 async def test_a_proxy_that_speaks_tls_itself_carries_both(serve, transport, monkeypatch, trusted) -> None:
-    server = serve(answer_always, tls=build_context(AUTHORITY))
+    server = serve(answer_always, tls=build_context(AUTHORITY, "provider.test"))
     proxy = serve(proxy_script, tls=build_context(AUTHORITY))
     monkeypatch.setenv("ALL_PROXY", proxy.url)
-    assert await fetch(transport, server.url) == b"direct"
+    assert await fetch(transport, f"https://provider.test:{server.port}") == b"direct"
     assert await fetch(transport, "http://somewhere.invalid/") == b"proxied http://somewhere.invalid/"
 
 
+async def test_a_slow_way_through_a_proxy_is_paid_from_the_same_deadline(
+    serve, transport, monkeypatch, trusted
+) -> None:
+    async def answer_never(peer: Peer) -> None:
+        await peer.request()
+        await peer.wait_closed()
+
+    async def wait_before(peer: Peer) -> None:
+        await asyncio.sleep(0.9)
+        await proxy_script(peer)
+
+    server = serve(answer_never, tls=build_context(AUTHORITY, "provider.test"))
+    monkeypatch.setenv("HTTPS_PROXY", serve(wait_before).url)
+    start = time.monotonic()
+    with pytest.raises(APITimeoutError) as caught:
+        await fetch(transport, f"https://provider.test:{server.port}", head_s=1.2, deadline_kind="total")
+    assert caught.value.kind == "total"
+    assert 1.1 < time.monotonic() - start < 2
+
+
 async def test_the_environment_is_read_at_each_request(serve, transport, monkeypatch) -> None:
+    first, second = serve(proxy_script), serve(proxy_script)
+    monkeypatch.setenv("ALL_PROXY", first.url)
+    assert await fetch(transport, "http://provider.test") == b"proxied http://provider.test/"
+    monkeypatch.setenv("HTTP_PROXY", second.url)
+    assert await fetch(transport, "http://provider.test") == b"proxied http://provider.test/"
+    monkeypatch.delenv("HTTP_PROXY")
+    assert await fetch(transport, "http://provider.test") == b"proxied http://provider.test/"
+    assert [len(first.requests), len(second.requests)] == [2, 1]
+    assert [first.connections, second.connections] == [1, 1]
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+async def test_this_machine_is_never_reached_through_a_proxy(serve, transport, monkeypatch, scheme) -> None:
     server = serve(answer_always)
     proxy = serve(proxy_script)
-    assert await fetch(transport, server.url) == b"direct"
-    monkeypatch.setenv("HTTP_PROXY", proxy.url)
-    assert await fetch(transport, server.url) == f"proxied {server.url}/".encode()
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    assert await fetch(transport, server.url) == b"direct"
-    monkeypatch.delenv("NO_PROXY")
-    assert await fetch(transport, server.url) == f"proxied {server.url}/".encode()
-    assert server.connections == 1
+    for name in ("http_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, proxy.url.replace("http", scheme))
+    assert await fetch(transport, server.url, headers={"authorization": "Bearer k"}) == b"direct"
+    assert await fetch(transport, server.url.replace("127.0.0.1", "localhost")) == b"direct"
+    assert proxy.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("host", "is_own"),
+    [
+        ("localhost", True),
+        ("LOCALHOST.", True),
+        ("api.localhost", True),
+        ("127.0.0.1", True),
+        ("127.1", True),
+        ("127.255.1.2", True),
+        ("[::1]", True),
+        ("[0:0:0:0:0:0:0:1]", True),
+        ("[::ffff:127.0.0.1]", True),
+        ("notlocalhost", False),
+        ("localhost.example.com", False),
+        ("127.0.0.1.example.com", False),
+        ("126.0.0.1", False),
+        ("10.0.0.1", False),
+        ("[::2]", False),
+        ("[::ffff:10.0.0.1]", False),
+    ],
+)
+def test_what_counts_as_this_machine(monkeypatch, host, is_own) -> None:
+    monkeypatch.setenv("ALL_PROXY", "proxy:1")
+    assert (find_proxy(split_url(f"https://{host}:8000/")) is None) is is_own
 
 
 @pytest.mark.parametrize(("status", "cure"), [("403 Forbidden", "NO_PROXY"), ("407 Proxy Auth", "user name and passw")])
@@ -178,7 +236,7 @@ def test_proxies_are_read_in_every_form_and_shown_without_credentials() -> None:
         ({"HTTP_PROXY": "a:1", "ALL_PROXY": "b:1"}, "http://h/", "http://a:1"),
         ({"HTTP_PROXY": "a:1", "REQUEST_METHOD": "GET"}, "http://h/", None),
         ({"http_proxy": "a:1", "REQUEST_METHOD": "GET"}, "http://h/", "http://a:1"),
-        ({"HTTP_PROXY": "a:1"}, "http://127.0.0.1:8000/", "http://a:1"),
+        ({"HTTP_PROXY": "a:1"}, "http://10.0.0.1:8000/", "http://a:1"),
     ],
 )
 def test_which_variable_counts(monkeypatch, variables, url, expected) -> None:
@@ -203,13 +261,13 @@ def test_which_variable_counts(monkeypatch, variables, url, expected) -> None:
         ("10.0.0.0/8", "http://10.1.2.3/", True),
         ("10.0.0.0/8", "http://11.1.2.3/", False),
         ("10.0.0.0/8", "http://h/", False),
-        ("fe80::/10,::1", "http://[::1]/", True),
+        ("fe80::/10,fc00::1", "http://[fc00::1]/", True),
         ("fe80::/10", "http://[fe80::5]/", True),
-        ("[::1]:81", "http://[::1]:81/", True),
-        ("[::1]:81", "http://[::1]/", False),
-        ("[::1]", "http://[::1]/", True),
+        ("[fc00::1]:81", "http://[fc00::1]:81/", True),
+        ("[fc00::1]:81", "http://[fc00::1]/", False),
+        ("[fc00::1]", "http://[fc00::1]/", True),
         (" , ", "http://h/", False),
-        ("localhost,127.0.0.1", "http://127.0.0.1:5/", True),
+        ("intranet,10.0.0.1", "http://10.0.0.1:5/", True),
     ],
 )
 def test_what_no_proxy_exempts(monkeypatch, listed, url, is_exempt) -> None:

@@ -33,15 +33,16 @@ async def test_no_head_in_time_is_a_timeout_of_the_given_kind(serve, transport) 
     server = serve(never_answer)
     start = time.monotonic()
     with pytest.raises(APITimeoutError, match=r"no answer from http://127.*`first_chunk_s`") as caught:
-        await fetch(transport, server.url, response_s=0.15)
+        await fetch(transport, server.url, head_s=0.15)
     assert 0.14 < time.monotonic() - start < 1
-    assert (caught.value.kind, caught.value.limit_s, caught.value.url) == ("first_chunk", 0.15, f"{server.url}")
+    assert (caught.value.kind, caught.value.url) == ("first_chunk", server.url)
+    assert caught.value.limit_s == pytest.approx(0.15, abs=0.05)
     await eventually(server.closed_by_client.is_set, 0.3)
 
 
 async def test_the_clock_can_be_named_otherwise(serve, transport) -> None:
     with pytest.raises(APITimeoutError, match="`total_s`") as caught:
-        await fetch(transport, serve(never_answer).url, response_s=0.05, response_kind="total")
+        await fetch(transport, serve(never_answer).url, head_s=0.05, deadline_kind="total")
     assert caught.value.kind == "total"
 
 
@@ -80,7 +81,7 @@ async def test_each_piece_begins_the_idle_clock_anew(serve, transport) -> None:
             await asyncio.sleep(0.05)
         await peer.send(b"0\r\n\r\n")
 
-    response = await transport.send(build_request(serve(script).url, response_s=0.3))
+    response = await transport.send(build_request(serve(script).url, head_s=0.3))
     text = b""
     while piece := await response.receive(0.2):
         text += piece
@@ -95,11 +96,11 @@ async def test_a_limit_of_an_earlier_request_does_not_end_a_later_one(serve, tra
             await peer.answer()
 
     server = serve(script)
-    assert await fetch(transport, server.url, body=b"0", response_s=0.1) == b"ok"
-    assert await fetch(transport, server.url, body=b"0.2", response_s=1.0) == b"ok"
-    assert await fetch(transport, server.url, body=b"0.1", response_s=None) == b"ok"
+    assert await fetch(transport, server.url, body=b"0", head_s=0.1) == b"ok"
+    assert await fetch(transport, server.url, body=b"0.2", head_s=1.0) == b"ok"
+    assert await fetch(transport, server.url, body=b"0.1", head_s=None) == b"ok"
     with pytest.raises(APITimeoutError):
-        await fetch(transport, server.url, body=b"1", response_s=0.1)
+        await fetch(transport, server.url, body=b"1", head_s=0.1)
     assert await fetch(transport, server.url, body=b"0") == b"ok"
 
 
@@ -122,6 +123,47 @@ async def test_a_server_that_is_silent_in_the_handshake_is_a_connect_timeout(ser
         await fetch(transport, server.url.replace("http:", "https:"), connect_s=0.15)
     assert caught.value.kind == "connect"
     await eventually(server.closed_by_client.is_set, 0.3)
+
+
+async def test_a_connect_cut_short_by_the_deadline_is_a_timeout_of_its_kind(transport) -> None:
+    with blocked_port() as port, pytest.raises(APITimeoutError, match="cannot connect to .*`total_s`") as caught:
+        await fetch(transport, f"http://127.0.0.1:{port}", head_s=0.15, deadline_kind="total")
+    assert caught.value.kind == "total"
+
+
+async def test_the_deadline_covers_the_wait_for_a_free_connection(serve) -> None:
+    server = serve(never_answer)
+    transport = HTTPTransport(max_connections_per_host=1)
+    first = asyncio.create_task(fetch(transport, server.url))
+    await eventually(lambda: len(server.requests) == 1)
+    with pytest.raises(APITimeoutError, match=r"no connection to http://127.* was free within 0\.\d") as caught:
+        await fetch(transport, server.url, head_s=0.15, deadline_kind="total")
+    assert caught.value.kind == "total"
+    assert caught.value.limit_s == pytest.approx(0.15, abs=0.05)
+    first.cancel()
+    await asyncio.wait([first])
+    server.script = answer
+    assert await fetch(transport, server.url, head_s=5) == b"ok"  # the slot was not swallowed
+
+
+async def test_a_connection_in_the_place_of_a_stale_one_has_what_is_left_of_the_time(serve) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        if peer.server.connections == 1:
+            await peer.answer()
+            await peer.request()
+            await asyncio.sleep(0.9)
+            return
+        await peer.wait_closed()
+
+    server = serve(script)
+    transport = HTTPTransport(stale_s=5)
+    assert await fetch(transport, server.url) == b"ok"
+    start = time.monotonic()
+    with pytest.raises(APITimeoutError):
+        await fetch(transport, server.url, head_s=1.2)
+    assert server.connections == 2
+    assert time.monotonic() - start < 2  # 2.1 s if the clock began anew
 
 
 async def test_nothing_listening_says_where_and_what_to_do(transport) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+import threading
 import time
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from scripted_server import Peer, build_request, eventually, fetch
 
 from turnout.errors import APIConnectionError, ConfigurationError
 from turnout.transport import tls
+from turnout.transport.connection import Connection
 from turnout.transport.http import HTTPTransport
 
 MEGABYTE = 1024 * 1024
@@ -63,6 +65,49 @@ async def test_the_context_is_created_once_and_only_for_https(serve, authority, 
     server = serve(echo, tls=build_context(authority))
     await asyncio.gather(*(fetch(transport, server.url) for _ in range(5)))
     assert created == [1]
+
+
+async def test_the_loop_goes_on_while_the_context_is_created(serve, transport, authority, trusted, monkeypatch) -> None:
+    is_asked, may_go_on = threading.Event(), threading.Event()
+    create = tls.create_context
+
+    def wait_and_create() -> ssl.SSLContext:
+        is_asked.set()
+        assert may_go_on.wait(5), "the loop stood still"
+        return create()
+
+    monkeypatch.setattr(tls, "create_context", wait_and_create)
+    server = serve(echo, tls=build_context(authority))
+    task = asyncio.create_task(fetch(transport, server.url))
+    await eventually(is_asked.is_set)
+    may_go_on.set()
+    assert await task == b"{}"
+
+
+async def test_tls_that_fails_while_a_body_goes_out_is_an_error_at_once(
+    serve, transport, authority, trusted, monkeypatch
+) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.1)
+        while await peer.reader.read(65536):
+            pass
+
+    server = serve(script, tls=build_context(authority))
+    send, resume = tls.TLSLayer.send, Connection.resume_writing
+    resumed = []
+
+    def send_or_fail(layer: tls.TLSLayer, data: bytes) -> None:
+        if resumed:
+            raise ssl.SSLError("the session is over")
+        send(layer, data)
+
+    monkeypatch.setattr(tls.TLSLayer, "send", send_or_fail)
+    monkeypatch.setattr(Connection, "resume_writing", lambda self: resumed.append(1) or resume(self))
+    with pytest.raises(APIConnectionError, match="was lost before an answer") as caught:
+        await asyncio.wait_for(fetch(transport, server.url, body=bytes(30 * MEGABYTE)), 10)
+    assert isinstance(caught.value.__cause__, ssl.SSLError)
+    assert resumed
 
 
 async def test_a_context_of_the_callers_own_is_used(serve, authority) -> None:

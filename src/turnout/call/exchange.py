@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct
 
-from turnout.errors import InvalidInputError
+from turnout.errors import CallError, InvalidInputError
 from turnout.protocols import EncodedRequest, WireProtocol
 from turnout.requests import DEFAULT_TOTAL_S
+from turnout.responses import REQUEST_ID_HEADERS
 from turnout.routing.route import Route
 from turnout.transport.retry import parse_retry_after
 from turnout.transport.seam import HTTPRequest, HTTPResponse
@@ -20,10 +21,8 @@ if TYPE_CHECKING:
     from turnout.requests import ModelRequest, Timeouts
     from turnout.transport.seam import Transport
 
-REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "cf-ray")
-"""Where providers put the id of a request, the most telling first."""
-
 _MAX_ERROR_BODY_S = 10.0
+_MAX_ERROR_BODY_BYTES = 1024 * 1024
 
 
 class Clock:
@@ -42,6 +41,13 @@ class Clock:
         self.first_chunk_s = timeouts.first_chunk_s if is_stream else None
         self.idle_s = timeouts.idle_s
 
+    def until_head(self) -> tuple[float | None, TimeoutKind]:
+        """Return the moment (`time.monotonic`) by which the head of the answer must be there, and the limit's kind."""
+        first_chunk = None if self.first_chunk_s is None else self.started + self.first_chunk_s
+        if first_chunk is not None and (self._deadline is None or first_chunk <= self._deadline):
+            return first_chunk, "first_chunk"
+        return self._deadline, "total"
+
     def until_first_chunk(self) -> tuple[float | None, TimeoutKind]:
         """Return the seconds left to wait for the first chunk, and the limit's kind."""
         if self.first_chunk_s is None:
@@ -55,8 +61,10 @@ class Clock:
     def explain(self, error: APITimeoutError) -> None:
         """Name the limit as it was set; the transport knows only what was left of it."""
         limit_s = {"first_chunk": self.first_chunk_s, "idle": self.idle_s, "total": self.total_s}.get(error.kind)
-        if limit_s is not None:
-            error.limit_s = limit_s
+        if limit_s is None:
+            return
+        error.limit_s = limit_s
+        if not error.message.startswith(("cannot connect", "no connection")):  # what it waited for tells more
             missing = {"first_chunk": "no chunk came", "idle": "nothing more came", "total": "no whole answer came"}
             what = f"{missing[error.kind]} within {limit_s:g} s"
             error.args = (f"{what}: raise `{error.kind}_s` in timeouts=, or name a fallback",)
@@ -105,16 +113,15 @@ async def post(
 
     Raises the error that the answer stands for when its status is not 2xx, and what the transport raises.
     """
-    response_s, kind = clock.until_first_chunk()
-    connect_s = clock.connect_s if response_s is None else min(clock.connect_s or response_s, response_s)
+    deadline, kind = clock.until_head()
     request = HTTPRequest(
         method="POST",
         url=route.url,
         headers={"user-agent": USER_AGENT, **encoded.headers, **route.headers},
         body=encoded.body,
-        connect_s=connect_s,
-        response_s=response_s,
-        response_kind=kind,
+        connect_s=clock.connect_s,
+        deadline=deadline,
+        deadline_kind=kind,
     )
     http = await transport.send(request)
     exchange = Exchange(route, protocol, encoded, http, clock)
@@ -125,9 +132,11 @@ async def post(
 
 async def _read_error(exchange: Exchange) -> APIStatusError:
     http, protocol = exchange.http, exchange.protocol
+    limit_s, _ = exchange.clock.between_chunks()
     try:
-        limit_s, kind = exchange.clock.between_chunks()
-        body = await http.read(min(limit_s or _MAX_ERROR_BODY_S, _MAX_ERROR_BODY_S), kind)
+        body = await _read_some(http, min(limit_s or _MAX_ERROR_BODY_S, _MAX_ERROR_BODY_S))
+    except CallError:  # the status says more than a body that does not come
+        body = b""
     finally:
         http.close()
     error = protocol.decode_error(http.status, http.headers, body)
@@ -135,3 +144,15 @@ async def _read_error(exchange: Exchange) -> APIStatusError:
     error.request_id = error.request_id or exchange.request_id
     error.url = error.url or exchange.route.url
     return error
+
+
+async def _read_some(http: HTTPResponse, limit_s: float) -> bytes:
+    """Return the body, or of a very long one the beginning; the rest is left to `close`."""
+    end = time.monotonic() + limit_s
+    body = bytearray()
+    while len(body) < _MAX_ERROR_BODY_BYTES:
+        piece = await http.receive(max(end - time.monotonic(), 0.001), "total")
+        if not piece:
+            break
+        body += piece
+    return bytes(body[:_MAX_ERROR_BODY_BYTES])

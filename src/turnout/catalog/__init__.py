@@ -52,8 +52,8 @@ def current() -> Catalog:
 def find(model_id: str) -> Model | None:
     """Return the model with this full id (``"ovhcloud/gpt-oss-120b"``), retired ones too; `None` for an unknown one.
 
-    The provider ignores case; so does the model where only one is spelled alike. Raises `CatalogError` where a
-    `turnout.toml` holds a bad row.
+    The provider ignores case; so does the model where only one is spelled alike. An edit of a `turnout.toml` shows
+    within a second. Raises `CatalogError` where one holds a bad row.
     """
     return current().view().find(model_id)
 
@@ -131,13 +131,24 @@ def source() -> CatalogSource:
     return current().view().source
 
 
-def refresh(source: str | Path | None = None, *, fetch: Callable[[str], bytes] | None = None) -> RefreshReport:
+def refresh(
+    source: str | Path | None = None,
+    *,
+    fetch: Callable[[str], bytes] | None = None,
+    accept_access_changes: bool = False,
+) -> RefreshReport:
     """Build a newer catalog from `source` (a models.dev `api.json`: file or URL) and keep it in the user's cache.
 
     Without `source` it is ``https://models.dev/api.json``; this is the only function here that uses the network.
     `fetch` stands in for the download. Returns what changed. Raises `CatalogError` when the source cannot be read, is
-    less than half of what is there, or cannot be written; the catalog in force then stays as it was.
+    an ``http://`` URL of another machine, is less than half of what is there, or cannot be written; the catalog in
+    force then stays as it was. So it does when a provider that the packaged catalog lists would be called elsewhere or
+    with another key (`RefreshReport.access_changes`), unless `accept_access_changes`.
     """
     from turnout.catalog import updates
 
-    return updates.refresh(current().view().archive, source, fetch)
+    current().expire()
+    before = current().view().archive
+    report = updates.refresh(before, source, fetch, accept_access_changes=accept_access_changes)
+    current().expire()
+    return report

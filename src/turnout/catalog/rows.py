@@ -84,7 +84,7 @@ def read_toml(path: Path, *, is_project: bool) -> OwnRows:
     for name in ("provider", "model", "models"):
         if name in tables:
             raise CatalogError(
-                f"{path}: the table `{name}` is not read: write `[providers.NAME]` and `[providers.NAME.models.\"ID\"]`"
+                f'{path}: the table `{name}` is not read: write `[providers.NAME]` and `[providers.NAME.models."ID"]`'
             )
     rows = OwnRows()
     for provider_id, table in _table(tables.get("providers", {}), path, "providers").items():

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from turnout.catalog.access import AccessChange, check_access, find_access_changes
 from turnout.catalog.archive import Archive
 from turnout.catalog.build import Rows, build_rows, rules_checksum
-from turnout.catalog.store import OVERRIDES, refreshed_file
+from turnout.catalog.download import read_source
+from turnout.catalog.store import OVERRIDES, read_packaged, refreshed_file
 from turnout.catalog.types import PRICE_FIELDS, Model
 from turnout.errors import CatalogError
 
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DEFAULT_SOURCE = "https://models.dev/api.json"
-_GZIP_MAGIC = b"\x1f\x8b"
-_FETCH_TIMEOUT_S = 60
-_LARGEST_SOURCE_BYTES = 256 * 1024 * 1024
 _SMALLEST_SHARE = 0.5
 
 
@@ -89,6 +88,9 @@ class RefreshReport(msgspec.Struct, frozen=True, kw_only=True):
     skipped: tuple[str, ...] = ()
     """One line for each row of the source that could not be read and was left out."""
 
+    access_changes: tuple[AccessChange, ...] = ()
+    """Where calls go elsewhere, or carry another key, than before."""
+
     def __str__(self) -> str:
         repriced = len({change.id for change in self.price_changes})
         left_out = f", {len(self.skipped)} could not be read" if self.skipped else ""
@@ -98,11 +100,18 @@ class RefreshReport(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def refresh(before: Archive, source: str | Path | None, fetch: Callable[[str], bytes] | None = None) -> RefreshReport:
+def refresh(
+    before: Archive,
+    source: str | Path | None,
+    fetch: Callable[[str], bytes] | None = None,
+    *,
+    accept_access_changes: bool = False,
+) -> RefreshReport:
     """Build a catalog from `source`, check it, put it in the place of the user's copy, and tell it from `before`.
 
-    Raises `CatalogError` when the source cannot be read or is less than half of `before`, or the file cannot be
-    written; nothing half-written is left, and what was there stays.
+    Raises `CatalogError` when the source cannot be read, is less than half of `before` or changes how a packaged
+    provider is reached (unless `accept_access_changes`), or the file cannot be written; nothing half-written is left,
+    and what was there stays.
     """
     chosen = source if source is not None else DEFAULT_SOURCE
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -114,6 +123,11 @@ def refresh(before: Archive, source: str | Path | None, fetch: Callable[[str], b
     _check(before, after, rows)
     path = refreshed_file()
     report = _report(before, after, source=str(chosen), path=path, skipped=tuple(rows.skipped))  # reads every row
+    packaged = read_packaged()
+    changes = find_access_changes(before, packaged, after)
+    if not accept_access_changes:
+        check_access(changes, packaged, str(chosen))
+    report = msgspec.structs.replace(report, access_changes=changes)
     write_atomically(path, data)
     return report
 
@@ -193,34 +207,3 @@ def _report(before: Archive, after: Archive, *, source: str, path: Path, skipped
 def _price_changes(old: Model, new: Model) -> list[PriceChange]:
     pairs = [(field, getattr(old, field), getattr(new, field)) for field in PRICE_FIELDS]
     return [PriceChange(id=new.id, field=field, before=was, after=now) for field, was, now in pairs if was != now]
-
-
-def read_source(source: str | Path, fetch: Callable[[str], bytes] | None = None) -> bytes:
-    """Return the bytes of a file or http(s) URL, decompressed where they are gzipped.
-
-    `fetch` stands in for the download of a URL. Raises `CatalogError` where the source cannot be read.
-    """
-    try:
-        if isinstance(source, str) and source.startswith(("http://", "https://")):
-            data = (fetch or _download)(source)
-        else:
-            data = Path(source).expanduser().read_bytes()
-        return _decompressed(data)
-    except (OSError, EOFError) as error:
-        raise CatalogError(f"{source} cannot be read ({error}): name another file or URL") from error
-
-
-def _download(url: str) -> bytes:
-    from urllib.request import Request, urlopen
-
-    request = Request(url, headers={"User-Agent": "turnout", "Accept-Encoding": "gzip"})  # noqa: S310 - http(s) only
-    with urlopen(request, timeout=_FETCH_TIMEOUT_S) as answer:  # noqa: S310 - http(s) only
-        return answer.read(_LARGEST_SOURCE_BYTES)
-
-
-def _decompressed(data: bytes) -> bytes:
-    if not data.startswith(_GZIP_MAGIC):
-        return data
-    import gzip
-
-    return gzip.decompress(data)

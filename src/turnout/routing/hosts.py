@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from turnout.errors import InvalidModelError, MissingKeyError, redact_url
+from turnout.errors import ConfigurationError, InvalidModelError, MissingKeyError, redact_url
 from turnout.routing.environment import read_variable
 
 if TYPE_CHECKING:
@@ -54,19 +54,41 @@ def has_same_origin(one: str, other: str) -> bool:
     return _origin(one) == _origin(other)
 
 
-def fill_template(url: str, wanted_by: str) -> str:
+def fill_template(url: str, wanted_by: str, untrusted_file: str | None = None) -> str:
     """Replace every ``${VARIABLE}`` of `url` from the environment or `.env`.
 
-    Raises `MissingKeyError` that names all variables that are not set; `wanted_by` says who needs them.
+    Raises `MissingKeyError` that names all variables that are not set; `wanted_by` says who needs them. With
+    `untrusted_file`, where the URL comes from, a variable of the environment is a `ConfigurationError`.
     """
     values = {name: read_variable(name) for name in _TEMPLATE.findall(url)}
+    if untrusted_file is not None and any(value and value.origin == "environment" for value in values.values()):
+        raise ConfigurationError(refuse_message(wanted_by, url, untrusted_file, " and ".join(values)))
     missing = [name for name, value in values.items() if value is None]
     if missing:
         raise MissingKeyError(
-            f"`{wanted_by}` needs {' and '.join(f'`{name}`' for name in missing)} for its URL {url}:"
+            f"`{wanted_by}` needs {' and '.join(f'`{name}`' for name in missing)} for its URL {redact_url(url)}:"
             " set it in the environment or in .env"
         )
     return _TEMPLATE.sub(lambda match: found.value if (found := values[match[1]]) else "", url)
+
+
+def refuse_message(asked: str, url: str, file: str, variables: str) -> str:
+    """Say that a file of the folder sends a call elsewhere, and that the environment stays here."""
+    return (
+        f"{file} sends calls of `{asked}` to {redact_url(url)}, and a file of the working directory gets nothing from"
+        f" the environment for that: set {variables} in .env as well, pass api_key=, or set the URL in the environment"
+    )
+
+
+def is_loopback(url: str) -> bool:
+    """Whether `url` is on this machine."""
+    from ipaddress import ip_address
+
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False
 
 
 def base_url_variable(provider: str) -> str:

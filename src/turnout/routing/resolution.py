@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Coroutine
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from msgspec import Struct
 
@@ -15,7 +15,16 @@ from turnout.context import RequestContext
 from turnout.errors import ConfigurationError, InvalidModelError, MissingKeyError, UnknownProviderError, redact_url
 from turnout.responses import Warning
 from turnout.routing.environment import Variable, read_variable
-from turnout.routing.hosts import ENDPOINTS, base_url_variable, fill_template, join_path, owns_url, read_base_url
+from turnout.routing.hosts import (
+    ENDPOINTS,
+    base_url_variable,
+    fill_template,
+    is_loopback,
+    join_path,
+    owns_url,
+    read_base_url,
+    refuse_message,
+)
 from turnout.routing.model import Candidate, ModelConfig, read_model
 from turnout.routing.route import Route, SecretHeaders, is_secret_header
 
@@ -39,6 +48,7 @@ class Place(Struct, kw_only=True):
     facts: Model | None
     base_url: str
     needs_key: bool = True
+    untrusted_file: str | None = None
     is_launched: bool = False
     warnings: list[Warning] = []
     steps: list[str] = []
@@ -136,7 +146,7 @@ def _locate_listed(config: ModelConfig) -> Place:
         raise UnknownProviderError(_unknown_provider_message(segment, config.id), provider=segment, model=rest)
     facts = catalog.find(f"{provider.id}/{rest}")
     override = read_variable(base_url_variable(provider.id))
-    base_url, origin = _find_base_url(provider, facts, override, config.id)
+    base_url, origin, untrusted_file = _find_base_url(provider, facts, override, config.id)
     steps = [
         f"provider: {provider.id} ({provider.name})",
         f"model on the wire: {rest}",
@@ -147,25 +157,43 @@ def _locate_listed(config: ModelConfig) -> Place:
     return Place(
         provider=provider, model=rest, facts=facts, base_url=base_url, steps=steps,
         needs_key=not provider.allows_anonymous,
+        untrusted_file=untrusted_file,
         is_launched=provider.id == LOCAL and not override,
         warnings=_retired_hint(facts) if facts or provider.id == LOCAL else [_unknown_hint(f"{provider.id}/{rest}")],
     )  # fmt: skip
 
 
-def _find_base_url(provider: Provider, facts: Model | None, override: Variable | None, asked: str) -> tuple[str, str]:
-    """Return the base URL of a listed provider, and where it was found (empty: turnout starts the server itself)."""
+class _BaseURL(NamedTuple):
+    """A base URL, where it was found (empty: turnout starts the server itself), and the untrusted file that sets it."""
+
+    url: str
+    origin: str
+    untrusted_file: str | None = None
+
+
+def _find_base_url(provider: Provider, facts: Model | None, override: Variable | None, asked: str) -> _BaseURL:
+    """Return the base URL of a listed provider."""
     if override:
-        return read_base_url(override.value), f"`{override.name}` in the {override.origin}"
-    if template := (facts and facts.base_url) or provider.base_url:
-        return fill_template(template, asked).rstrip("/"), "the catalog"
+        url = read_base_url(override.value)
+        return _BaseURL(url, f"`{override.name}` in the {override.origin}", _untrusted(override.origin, url))
+    own = facts if facts and facts.base_url else provider
+    if own.base_url:
+        file = own.redirected_by or provider.redirected_by
+        url = fill_template(own.base_url, asked, file and _untrusted(file, own.base_url))
+        return _BaseURL(url.rstrip("/"), file or "the catalog", file and _untrusted(file, url))
     if provider.id == LOCAL:
-        return _LAUNCHED_URL, ""
+        return _BaseURL(_LAUNCHED_URL, "")
     _check_is_spoken(provider, facts, asked)
     raise InvalidModelError(
         f"the catalog knows no URL for `{provider.id}`: set `{base_url_variable(provider.id)}` or pass url="
         " in a model config",
         provider=provider.id, model=asked.partition("/")[2],
     )  # fmt: skip
+
+
+def _untrusted(origin: str, url: str) -> str | None:
+    """Return the file of the working directory that sends a call to another machine; it may be somebody else's."""
+    return None if origin == "environment" or is_loopback(url) else origin
 
 
 def _check_is_spoken(provider: Provider, facts: Model | None, asked: str) -> None:
@@ -228,6 +256,9 @@ def _authorise(route: Route, place: Place, given_key: str | None) -> MissingKeyE
         return None
     key, origin = (given_key or "").strip(), "the argument or the config"
     if not key and (variable := read_variable(*provider.api_key_env)):
+        if place.untrusted_file and variable.origin == "environment":
+            message = refuse_message(route.asked, place.base_url, place.untrusted_file, f"`{variable.name}`")
+            raise ConfigurationError(message, provider=route.provider, model=route.model)
         key, origin = variable.value, f"`{variable.name}` in the {variable.origin}"
     if key:
         headers["authorization"] = f"Bearer {key}"

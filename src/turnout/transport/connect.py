@@ -13,8 +13,9 @@ from turnout.errors import APIConnectionError, APITimeoutError
 from turnout.transport.connection import Connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
+    from turnout.errors import TimeoutKind
     from turnout.transport.exchange import Limits
     from turnout.transport.pool import Pool
     from turnout.transport.proxy import Proxy
@@ -31,13 +32,14 @@ async def open_connection(  # the five say where to; the settings are named
     proxy: Proxy | None,
     limits: Limits,
     *,
-    find_context: Callable[[], ssl.SSLContext],
+    find_context: Callable[[], Awaitable[ssl.SSLContext]],
     limit_s: float | None,
+    kind: TimeoutKind,
 ) -> Connection:
     """Return a connection that is ready for its first request, within `limit_s` seconds in all.
 
-    Raises `APIConnectionError` or `APITimeoutError` of kind ``connect``; `find_context` may raise as well. No message
-    holds a credential.
+    Raises `APIConnectionError` or `APITimeoutError` of `kind`; `find_context` may raise as well. No message holds a
+    credential.
     """
     loop = asyncio.get_running_loop()
     try:
@@ -53,10 +55,9 @@ async def open_connection(  # the five say where to; the settings are named
             return connection
     except (OSError, ValueError) as error:  # SSL errors are OSErrors; ValueError: not a host name
         if isinstance(error, TimeoutError) and error.errno is None:
-            message = (
-                f"cannot connect to {_name(target, proxy)} within {limit_s:g} s: {_NEXT_STEP}, or raise `connect_s`"
-            )
-            raise APITimeoutError(message, kind="connect", limit_s=limit_s) from error
+            cure = f"{_NEXT_STEP}, or raise `{kind}_s`"
+            message = f"cannot connect to {_name(target, proxy)} within {limit_s:g} s: {cure}"
+            raise APITimeoutError(message, kind=kind, limit_s=limit_s) from error
         raise _describe(error, target, proxy) from error
 
 
@@ -74,15 +75,15 @@ async def _connect(
 
 
 async def _secure(
-    connection: Connection, target: Target, proxy: Proxy | None, find_context: Callable[[], ssl.SSLContext]
+    connection: Connection, target: Target, proxy: Proxy | None, find_context: Callable[[], Awaitable[ssl.SSLContext]]
 ) -> None:
     if proxy is not None:
         if proxy.is_tls:
-            await connection.start_tls(find_context(), proxy.host)
+            await connection.start_tls(await find_context(), proxy.host)
         if target.is_tls:
             await _cross_proxy(connection, target, proxy)
     if target.is_tls:
-        await connection.start_tls(find_context(), target.host)
+        await connection.start_tls(await find_context(), target.host)
 
 
 async def _cross_proxy(connection: Connection, target: Target, proxy: Proxy) -> None:

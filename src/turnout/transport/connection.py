@@ -43,8 +43,8 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         *("_body_rest", "_can_stay", "_clock_s", "_deadline", "_exchange", "_head_bytes", "_header_names"),
         *("_header_values", "_heads_due", "_kind", "_limits", "_loop", "_opening", "_parser", "_pool"),
-        *("_process_id", "_timer", "_timer_at", "_tls", "_transport", "_tunnel", "holds_slot", "idle_since"),
-        *("is_closed", "is_reused", "is_spoiled", "is_write_paused", "key", "on_message_begin", "shown"),
+        *("_process_id", "_stale_until", "_timer", "_timer_at", "_tls", "_transport", "_tunnel", "holds_slot"),
+        *("idle_since", "is_closed", "is_reused", "is_spoiled", "is_write_paused", "key", "on_message_begin", "shown"),
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, pool: Pool, key: str, shown: str, limits: Limits) -> None:
@@ -76,7 +76,8 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._deadline: float | None = None
-        self._clock_s = 0.0
+        self._clock_s: float | None = None
+        self._stale_until = 0.0  # by the loop's clock
         self._kind: TimeoutKind = "total"
 
     # -- opening
@@ -119,31 +120,32 @@ class Connection(asyncio.Protocol):
         """Send a request; the answer, or the error, goes to `exchange`, which has this connection already."""
         if self.is_closed:  # lost between its opening and now
             exchange.connection = None
-            exchange.error = describe_cut(exchange, self.shown, None, has_begun=False, is_reused=False)
+            exchange.error = describe_cut(exchange, self.shown, None, has_begun=False, is_stale=False)
             exchange.wake()
             return
         self._exchange = exchange
         self._head_bytes = 0
+        if self.is_reused:
+            self._stale_until = self._loop.time() + self._limits.stale_s
         self._heads_due.append(None)
         if self._tls is None and len(body) <= _WRITE_BYTES:
             self._transport.write(head + body)
             return
-        try:
-            self._write(head + body[:_WRITE_BYTES])
-            self._body_rest = memoryview(body)[_WRITE_BYTES:]
-            self._send_rest()
-        except OSError as error:  # TLS has ended
-            self._lose(error)
+        self._body_rest = memoryview(body)[_WRITE_BYTES:]
+        self._send_all(head + body[:_WRITE_BYTES])
 
-    def start_clock(self, limit_s: float | None, kind: TimeoutKind) -> asyncio.Future[None]:
-        """Return a future to wait on, and fail the exchange after `limit_s` seconds if it still waits then."""
+    def start_clock(self, left_s: float | None, kind: TimeoutKind, limit_s: float | None) -> asyncio.Future[None]:
+        """Return a future to wait on, and fail the exchange after `left_s` seconds if it still waits then.
+
+        The error names the limit as `limit_s` seconds of `kind`.
+        """
         loop = self._loop
-        if limit_s is None:
+        if left_s is None:
             self._deadline = None
         else:
             self._kind = kind
             self._clock_s = limit_s
-            self._deadline = deadline = loop.time() + limit_s
+            self._deadline = deadline = loop.time() + left_s
             if self._timer is None:
                 self._set_timer(deadline)
             elif deadline < self._timer_at:
@@ -171,12 +173,16 @@ class Connection(asyncio.Protocol):
         else:
             self._tls.send(data)
 
-    def _send_rest(self) -> None:
-        rest = self._body_rest
-        while rest and not self.is_write_paused and not self.is_closed:
-            piece, rest = rest[:_WRITE_BYTES], rest[_WRITE_BYTES:]
-            self._body_rest = rest
-            self._write(piece)
+    def _send_all(self, data: bytes | memoryview) -> None:
+        """Send `data`, and of the body what the socket takes."""
+        try:
+            if data:
+                self._write(data)
+            while self._body_rest and not self.is_write_paused and not self.is_closed:
+                data, self._body_rest = self._body_rest[:_WRITE_BYTES], self._body_rest[_WRITE_BYTES:]
+                self._write(data)
+        except OSError as error:  # TLS has ended
+            self._lose(error)
 
     def resume_reading(self) -> None:
         """Read from the socket again."""
@@ -254,9 +260,7 @@ class Connection(asyncio.Protocol):
         """Go on with the body."""
         self.is_write_paused = False
         if self._body_rest:
-            if self._deadline is not None:  # the body still goes out: the wait for the answer begins after it
-                self._deadline = self._loop.time() + self._clock_s
-            self._send_rest()
+            self._send_all(b"")
 
     def _decrypt(self, tls: TLSLayer, data: bytes) -> bytes:
         was_ready = tls.is_ready
@@ -366,7 +370,8 @@ class Connection(asyncio.Protocol):
             return
         else:
             has_begun = self._head_bytes > 0
-            error = describe_cut(exchange, self.shown, cause, has_begun=has_begun, is_reused=self.is_reused)
+            is_stale = self.is_reused and self._loop.time() <= self._stale_until
+            error = describe_cut(exchange, self.shown, cause, has_begun=has_begun, is_stale=is_stale)
         self._fail(error)
 
     def _fail(self, error: Exception | None) -> None:

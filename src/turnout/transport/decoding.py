@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 _GZIP = 31  # window bits of zlib: a gzip frame
 _ZLIB = 15
 _RAW = -15
+_STEP_BYTES = 4096
+"""Given to zlib at a time: it copies what follows the end of a member, so that many small members cost a step each."""
 
 
 class _Stream(Protocol):
@@ -28,58 +30,71 @@ class _Stream(Protocol):
 
 
 class Decoder:
-    """Undoes ``Content-Encoding: gzip`` (several members too) or ``deflate`` (with or without the zlib frame)."""
+    """Undoes ``Content-Encoding: gzip`` (several members too) or ``deflate`` (with or without the zlib frame).
 
-    __slots__ = ("_is_full", "_pick_bits", "_rest", "_stream")
+    Time is linear in the bytes received and given, whatever the number of members.
+    """
+
+    __slots__ = ("_at", "_data", "_has_ended_once", "_is_pending", "_pick_bits", "_stream", "has_more")
 
     def __init__(self, pick_bits: Callable[[bytes], int]) -> None:
+        self.has_more = False
+        """Whether `decode` may have more to give without new bytes: it stopped at its limit."""
         self._pick_bits = pick_bits
-        self._stream: _Stream | None = None
-        self._rest: bytes = b""  # received and not decoded yet
-        self._is_full = False  # the last output stopped at its limit, and there may be more
-
-    @property
-    def has_more(self) -> bool:
-        """Whether `decode` has more to give without new bytes."""
-        return self._is_full
+        self._stream: _Stream | None = None  # between two members
+        self._data = b""
+        self._at = 0  # up to where `_data` is decoded
+        self._is_pending = False  # zlib may hold output that had no room
+        self._has_ended_once = False
 
     def decode(self, data: bytes, max_bytes: int) -> bytes:
         """Return at most `max_bytes` of what `data` and the rest before it decode to; go on with ``b""`` as data.
 
         Raises `ResponseError` when the bytes are not compressed as the server said.
         """
-        data = self._rest + data if self._rest else data
+        if data:
+            self._data = self._data[self._at :] + data
+            self._at = 0
         pieces: list[bytes] = []
-        is_pending = self._is_full
-        while max_bytes > 0 and (data or is_pending):
-            stream = self._stream or self._open(data)
-            if stream is None:
+        while max_bytes > 0:
+            piece = self._take_step(max_bytes)
+            if piece is None:
                 break
-            try:
-                piece = stream.decompress(data, max_bytes)
-            except zlib.error as error:
-                raise ResponseError(f"the compressed body cannot be decoded ({error}): check the server") from error
             max_bytes -= len(piece)
             pieces.append(piece)
-            data = stream.unconsumed_tail
-            is_pending = max_bytes == 0 and not stream.eof
-            if stream.eof:
-                data = stream.unused_data.lstrip(b"\0")  # some writers pad a member with zeros
-                self._stream = None
-        self._rest = data
-        self._is_full = max_bytes == 0 and bool(data or is_pending)
+        self.has_more = max_bytes == 0 and (self._is_pending or self._at < len(self._data))
         return b"".join(pieces)
 
     def check_end(self) -> None:
         """Raise `APIConnectionError` when the body ended within the compressed stream."""
-        if self._stream is not None or self._rest:
+        if self._stream is not None or self._at < len(self._data):
             raise APIConnectionError("the compressed body was cut before its end: try again")
 
-    def _open(self, data: bytes) -> _Stream | None:
-        if len(data) < 2:  # the frame cannot be told from one byte
+    def _take_step(self, max_bytes: int) -> bytes | None:
+        """Return what the next few bytes decode to, which may be nothing; `None` when more bytes are needed."""
+        step = self._data[self._at : self._at + _STEP_BYTES]
+        if self._stream is None:
+            if self._has_ended_once and step.startswith(b"\0"):  # some writers pad a member with zeros
+                self._at += len(step) - len(step.lstrip(b"\0"))
+                return b""
+            if len(step) < 2:  # the frame cannot be told from one byte
+                return None
+            self._stream = zlib.decompressobj(self._pick_bits(step))
+        elif not step and not self._is_pending:
             return None
-        self._stream = stream = zlib.decompressobj(self._pick_bits(data))
-        return stream
+        return self._decompress(self._stream, step, max_bytes)
+
+    def _decompress(self, stream: _Stream, step: bytes, max_bytes: int) -> bytes:
+        try:
+            piece = stream.decompress(step, max_bytes)
+        except zlib.error as error:
+            raise ResponseError(f"the compressed body cannot be decoded ({error}): check the server") from error
+        self._at += len(step) - len(stream.unused_data if stream.eof else stream.unconsumed_tail)
+        self._is_pending = len(piece) == max_bytes and not stream.eof
+        if stream.eof:
+            self._stream = None
+            self._has_ended_once = True
+        return piece
 
 
 def find_decoder(encoding: str) -> Decoder | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -12,7 +13,7 @@ from turnout.transport.seam import Headers
 if TYPE_CHECKING:
     import asyncio  # noqa: TC004 # fields of a Struct, never resolved
 
-    from turnout.errors import TimeoutKind
+    from turnout.errors import TimeoutKind  # noqa: TC004
     from turnout.transport.connection import Connection  # noqa: TC004
 
 HEAD: Final = 0
@@ -24,15 +25,24 @@ _NO_HEADERS = Headers()
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """The bounds of one exchange, in bytes: a whole body, a head (1xx and trailers too), and what waits undelivered."""
+    """The bounds of one exchange: a whole body, a head (1xx and trailers too), and what waits undelivered, in bytes.
+
+    A kept connection that is lost before the answer counts as stale within `stale_s` seconds of sending: see
+    `StaleConnectionError`.
+    """
 
     body_bytes: int = 512 * 1024 * 1024
     head_bytes: int = 256 * 1024
     waiting_bytes: int = 256 * 1024
+    stale_s: float = 1.0
 
 
 class StaleConnectionError(APIConnectionError):
-    """A kept connection was closed before one byte of the answer came: the request is sent again on a fresh one."""
+    """A kept connection was closed before one byte of the answer came: the request is sent again on a fresh one.
+
+    Only where it was lost soon after sending: a server that closes an idle connection crosses the request on its way,
+    while one that breaks off later may have worked on it, so that the caller must hear of it and count the try.
+    """
 
 
 class Exchange(Struct, eq=False):
@@ -83,7 +93,7 @@ class Exchange(Struct, eq=False):
         if self.waiter is not None:
             raise RuntimeError("two tasks read one response: give each its own request")
         self.wants = wants
-        self.waiter = connection.start_clock(limit_s, kind)
+        self.waiter = connection.start_clock(limit_s, kind, limit_s)
         try:
             await self.waiter
         except BaseException:
@@ -93,15 +103,47 @@ class Exchange(Struct, eq=False):
             self.waiter = None
 
 
-def describe_timeout(wants: int, server: str, kind: TimeoutKind, limit_s: float, url: str) -> APITimeoutError:
+class Deadline(Struct, frozen=True):
+    """Until when the head of an answer must be there: `at` by `time.monotonic()`, `limit_s` as seen from `send`."""
+
+    at: float | None
+    kind: TimeoutKind
+    limit_s: float | None
+
+    @property
+    def left_s(self) -> float | None:
+        """The seconds that are left, never below 0; `None` without a limit."""
+        return None if self.at is None else max(self.at - monotonic(), 0.0)
+
+    def shorten(self, limit_s: float | None, kind: TimeoutKind) -> tuple[float | None, TimeoutKind]:
+        """Return the seconds that one step of `kind` may take, and the limit that runs out first."""
+        left_s = self.left_s
+        if left_s is None or (limit_s is not None and limit_s <= left_s):
+            return limit_s, kind
+        return left_s, self.kind
+
+
+def start_deadline(at: float | None, kind: TimeoutKind) -> Deadline:
+    """Return the deadline `at` of a request that is sent now."""
+    return Deadline(at, kind, None if at is None else round(max(at - monotonic(), 0.0), 3))
+
+
+def describe_timeout(wants: int, server: str, kind: TimeoutKind, limit_s: float | None, url: str) -> APITimeoutError:
     """Return the error for a wait of `kind` that took longer than `limit_s` seconds."""
     missing = {HEAD: "no answer", PIECE: "nothing more", WHOLE: "no whole answer"}[wants]
     message = f"{missing} from {server} within {limit_s:g} s: raise `{kind}_s` in `timeouts=`, or check the server"
     return APITimeoutError(message, kind=kind, limit_s=limit_s, url=url)
 
 
+def describe_queue(server: str, deadline: Deadline, url: str) -> APITimeoutError:
+    """Return the error for a request that never got a connection."""
+    cure = f"raise `max_connections_per_host`, or `{deadline.kind}_s` in `timeouts=`"
+    message = f"no connection to {server} was free within {deadline.limit_s:g} s: {cure}"
+    return APITimeoutError(message, kind=deadline.kind, limit_s=deadline.limit_s, url=url)
+
+
 def describe_cut(
-    exchange: Exchange, server: str, cause: Exception | None, *, has_begun: bool, is_reused: bool
+    exchange: Exchange, server: str, cause: Exception | None, *, has_begun: bool, is_stale: bool
 ) -> APIConnectionError:
     """Return the error for a connection that ended before the answer did; `has_begun` when any byte of it came."""
     how = "was lost" if cause is not None else "was closed by the server"
@@ -112,7 +154,7 @@ def describe_cut(
         what = "within the head of the answer: try again"
     else:
         what = "before an answer came: check that the URL is an HTTP API, or try again"
-        kind = StaleConnectionError if is_reused else APIConnectionError
+        kind = StaleConnectionError if is_stale else APIConnectionError
     error = kind(f"the connection to {server} {how} {what}", url=exchange.url)
     error.__cause__ = cause
     return error

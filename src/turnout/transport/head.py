@@ -54,7 +54,7 @@ def render_head(
     text = "\r\n".join(lines) + "\r\n\r\n"
     ends = len(lines) + 1
     if text.count("\r") != ends or text.count("\n") != ends or "\0" in text:
-        _refuse_break(headers)
+        raise _name_break(headers)
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:  # which holds the whole text, secrets too: it must not be chained
@@ -70,11 +70,10 @@ def _check_name(name: str) -> str:
     return name.lower()
 
 
-def _refuse_break(headers: Mapping[str, str]) -> None:
-    for name, value in headers.items():
-        if any(letter in value for letter in "\r\n\0"):
-            cure = "remove it (an API key read from a file often ends with one)"
-            raise InvalidInputError(f"the value of the header {name!r} holds a line break or NUL: {cure}")
+def _name_break(headers: Mapping[str, str]) -> InvalidInputError:
+    name = next((name for name, value in headers.items() if any(letter in value for letter in "\r\n\0")), "")
+    cure = "remove it (an API key read from a file often ends with one)"
+    return InvalidInputError(f"the value of the header {name!r} holds a line break or NUL: {cure}")
 
 
 def _name_unencodable(headers: Mapping[str, str]) -> InvalidInputError:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from turnout.errors import InvalidInputError
 from turnout.transport.connect import open_connection
-from turnout.transport.exchange import Exchange, Limits, StaleConnectionError
+from turnout.transport.exchange import Exchange, Limits, StaleConnectionError, describe_queue, start_deadline
 from turnout.transport.head import render_head
 from turnout.transport.pool import Pool
 from turnout.transport.proxy import ProxyTable
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import ssl
 
     from turnout.transport.connection import Connection
+    from turnout.transport.exchange import Deadline
     from turnout.transport.proxy import Proxy
     from turnout.transport.seam import HTTPRequest
     from turnout.transport.target import Target
@@ -34,6 +35,10 @@ _RECENT_HEADS = 64
 
 class HTTPTransport:
     """Sends requests over kept connections (a `seam.Transport`). Redirects are answers; nothing is retried.
+
+    One case apart: a kept connection that is lost within `stale_s` seconds of sending, before one byte of the answer,
+    is replaced and the request sent again, for the server had closed it as idle. Later the server may have worked on
+    the request, and the loss is an `APIConnectionError`.
 
     `max_connections_per_host` is no limit when `None`; above it requests queue in order, and their response tells it
     (`Response.queued_s`). `ssl_context` replaces the system's trust. A connection is kept for `idle_s` seconds.
@@ -47,6 +52,7 @@ class HTTPTransport:
         max_connections_per_host: int | None = None,
         ssl_context: ssl.SSLContext | None = None,
         idle_s: float = 20.0,
+        stale_s: float = 1.0,
         max_body_bytes: int = 512 * 1024 * 1024,
         max_head_bytes: int = 256 * 1024,
         waiting_bytes: int = 256 * 1024,
@@ -58,7 +64,9 @@ class HTTPTransport:
         self._ssl_context = ssl_context
         self._ssl_lock = Lock()
         self._idle_s = idle_s
-        self._limits = Limits(body_bytes=max_body_bytes, head_bytes=max_head_bytes, waiting_bytes=waiting_bytes)
+        self._limits = Limits(
+            body_bytes=max_body_bytes, head_bytes=max_head_bytes, waiting_bytes=waiting_bytes, stale_s=stale_s
+        )
         self._proxies = ProxyTable()
         self._recent_heads: dict[str, tuple[str, dict[str, str], dict[str, str] | None, bytes]] = {}
 
@@ -66,9 +74,9 @@ class HTTPTransport:
         """Send `request` and return when the head of the answer is there; error statuses are answers too.
 
         Raises `APIConnectionError`, `APITimeoutError`, and `InvalidInputError` for a URL or header that cannot be sent.
-        The wait for a free connection (`max_connections_per_host`) is under no time limit. Cancelling closes the
-        connection.
+        Cancelling closes the connection.
         """
+        deadline = start_deadline(request.deadline, request.deadline_kind)
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop) or await self._open_pool(loop)
         target = split_url(request.url)
@@ -80,10 +88,10 @@ class HTTPTransport:
         while True:
             if connection is None:
                 connection, waited_s = await self._obtain(
-                    pool, key, target, proxy, request.connect_s, is_fresh=is_fresh
+                    pool, key, target, proxy, request=request, deadline=deadline, is_fresh=is_fresh
                 )
                 queued_s += waited_s
-            waiter = connection.start_clock(request.response_s, request.response_kind)
+            waiter = connection.start_clock(deadline.left_s, deadline.kind, deadline.limit_s)
             exchange = Exchange(request.url, request.method == "HEAD", connection, waiter)
             connection.start(exchange, head, request.body)
             try:
@@ -135,20 +143,26 @@ class HTTPTransport:
         key: str,
         target: Target,
         proxy: Proxy | None,
-        limit_s: float | None,
         *,
+        request: HTTPRequest,
+        deadline: Deadline,
         is_fresh: bool,
     ) -> tuple[Connection, float]:
         """Return a connection, a new one where no other request hands over its own, and the seconds spent queueing."""
         queued_s = 0.0
         waiter = pool.reserve(key)
         if waiter is not None:
-            connection, queued_s = await pool.wait_turn(key, waiter, is_fresh=is_fresh)
+            try:
+                async with asyncio.timeout(deadline.left_s):
+                    connection, queued_s = await pool.wait_turn(key, waiter, is_fresh=is_fresh)
+            except TimeoutError:
+                raise describe_queue(target.origin, deadline, request.url) from None
             if connection is not None:
                 return connection, queued_s
+        limit_s, kind = deadline.shorten(request.connect_s, "connect")
         try:
             connection = await open_connection(
-                pool, key, target, proxy, self._limits, find_context=self._find_context, limit_s=limit_s
+                pool, key, target, proxy, self._limits, find_context=self._find_context, limit_s=limit_s, kind=kind
             )
         except BaseException:
             pool.free_slot(key)
@@ -170,7 +184,11 @@ class HTTPTransport:
         await pool.start_guard()
         return pool
 
-    def _find_context(self) -> ssl.SSLContext:
+    async def _find_context(self) -> ssl.SSLContext:
+        """Return the one context, created in a thread: reading the system's certificates would hold up the loop."""
+        return self._ssl_context or await asyncio.to_thread(self._create_context)
+
+    def _create_context(self) -> ssl.SSLContext:
         with self._ssl_lock:
             if self._ssl_context is None:
                 from turnout.transport.tls import create_context

@@ -2,18 +2,18 @@
 
 The rules are those of curl (https://everything.curl.dev/usingcurl/proxies/env.html): lower case wins, HTTP_PROXY counts
 not inside CGI, NO_PROXY lists hosts and domains (with their subdomains), host:port, addresses and CIDR blocks or ``*``.
+One is added: what runs on this machine is never reached through a proxy, which would be handed its prompts and key.
 """
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from turnout.errors import ConfigurationError
-from turnout.transport.target import PORTS, basic_credentials, encode_host
+from turnout.transport.target import is_loopback, read_url
 
 if TYPE_CHECKING:
     from turnout.transport.target import Target
@@ -33,13 +33,9 @@ class Proxy(Struct, frozen=True):
     is_tls: bool
     host: str
     port: int
+    origin: str
+    """``scheme://host:port`` of the proxy, without credentials."""
     headers: dict[str, str]
-
-    @property
-    def origin(self) -> str:
-        """Return ``scheme://host:port`` of the proxy, without credentials."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http{'s' if self.is_tls else ''}://{host}:{self.port}"
 
     @property
     def key(self) -> str:
@@ -78,7 +74,9 @@ class ProxyTable:
 
 
 def find_proxy(target: Target) -> Proxy | None:
-    """Return the proxy that the environment names for `target`, read afresh."""
+    """Return the proxy that the environment names for `target`, read afresh; `None` for this machine's own servers."""
+    if is_loopback(target.host):
+        return None
     scheme = "https" if target.is_tls else "http"
     is_cgi = "REQUEST_METHOD" in os.environ  # there HTTP_PROXY is what a client sent as the header Proxy
     names = [f"{scheme}_proxy", f"{scheme.upper()}_PROXY", "all_proxy", "ALL_PROXY"]
@@ -91,26 +89,15 @@ def find_proxy(target: Target) -> Proxy | None:
 
 def parse_proxy(url: str, variable: str) -> Proxy:
     """Read a proxy's URL; a bare ``host:port`` is http. Raises `ConfigurationError` that names `variable` only."""
-    proxy = _split(url if "://" in url else f"http://{url}")
-    if proxy is None:
+    address = read_url(url if "://" in url else f"http://{url}")
+    if address is None:
         raise ConfigurationError(
             f"{variable} names no http or https proxy (SOCKS is not supported): "
             "set it to http://host:port, unset it, or list the host in NO_PROXY"
         )
-    return proxy
-
-
-def _split(url: str) -> Proxy | None:
-    try:
-        parts = urlsplit(url)
-        default_port = PORTS[parts.scheme]
-        port = parts.port or default_port
-        host = encode_host(parts.hostname or "")
-    except (ValueError, KeyError):  # not chained to the error above: its text may hold the password
-        return None
-    credentials = basic_credentials(parts.username, parts.password)
+    credentials = address.authorization
     headers = {} if credentials is None else {"Proxy-Authorization": credentials}
-    return Proxy(is_tls=parts.scheme == "https", host=host, port=port, headers=headers) if host else None
+    return Proxy(address.is_tls, address.host, address.port, address.origin, headers)
 
 
 def _is_exempt(target: Target) -> bool:

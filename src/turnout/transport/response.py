@@ -47,11 +47,6 @@ class Response(Struct, eq=False):
     _decoder: Decoder | None = None
     _is_looked_at: bool = False  # whether the coding of the body is known
 
-    @property
-    def waited_for_connection(self) -> bool:
-        """Whether the request had to wait because `max_connections_per_host` connections were in use."""
-        return self.queued_s > 0.0
-
     async def receive(self, timeout_s: float | None = None, kind: TimeoutKind = "idle") -> bytes:
         """Return the next piece of the decoded body; ``b""`` at its end (and from then on).
 
@@ -61,8 +56,8 @@ class Response(Struct, eq=False):
         exchange = self._exchange
         decoder = self._decoder if self._is_looked_at else self._find_decoder()
         while True:
-            if exchange.pieces or (decoder is not None and decoder.has_more):
-                data = exchange.take() if decoder is None else self._decode(decoder, self._limits.waiting_bytes)
+            while exchange.pieces or (decoder is not None and decoder.has_more):
+                data = exchange.take() if decoder is None else self._decode_next(decoder)
                 if data:
                     return data
             if exchange.error is not None:
@@ -92,7 +87,7 @@ class Response(Struct, eq=False):
         decoder = self._decoder if self._is_looked_at else self._find_decoder()
         if decoder is None:
             return exchange.take()
-        body = self._decode(decoder, limit + 1)
+        body = self._decode(decoder, exchange.take(), limit + 1)
         if len(body) > limit:
             raise describe_oversize(limit, exchange.url)
         decoder.check_end()
@@ -122,9 +117,14 @@ class Response(Struct, eq=False):
             raise
         return self._decoder
 
-    def _decode(self, decoder: Decoder, max_bytes: int) -> bytes:
+    def _decode_next(self, decoder: Decoder) -> bytes:
+        # What is not decoded yet comes first: the server waits meanwhile, and nothing piles up here.
+        data = b"" if decoder.has_more else self._exchange.take()
+        return self._decode(decoder, data, self._limits.waiting_bytes)
+
+    def _decode(self, decoder: Decoder, data: bytes, max_bytes: int) -> bytes:
         try:
-            return decoder.decode(self._exchange.take(), max_bytes)
+            return decoder.decode(data, max_bytes)
         except ResponseError:
             self.close()
             raise

@@ -11,23 +11,27 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Self, TypeAlias
 
     from turnout.errors import TimeoutKind  # noqa: TC004 # an annotation, in quotes by the future import
 
+    _Items: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
+
 
 class Headers(dict[str, str]):
-    """HTTP headers, names in lower case; look-up ignores case. Repeated headers are joined with ``", "``.
+    """The headers of an answer: names are kept in lower case, and every way in and every look-up ignores case.
 
-    `repr` shows names only: a value may be a secret.
+    Of a name that is given twice the last value counts, as in any dict; a header that a server repeats comes joined
+    with ``", "`` (`head.build_headers`). `repr` shows names only: a value may be a secret.
     """
 
     __slots__ = ()
 
-    def __init__(self, items: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(self, items: _Items = ()) -> None:
         super().__init__()
         self.update(items)
 
-    def update(self, items: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:  # type: ignore[override]
+    def update(self, items: _Items = ()) -> None:  # type: ignore[override]
         """Set every one of `items`, whatever the case of its name."""
         for name, value in dict(items).items():
             self[name] = value
@@ -38,12 +42,39 @@ class Headers(dict[str, str]):
     def __setitem__(self, name: str, value: str) -> None:
         super().__setitem__(name.lower(), value)
 
+    def __delitem__(self, name: str) -> None:
+        super().__delitem__(name.lower())
+
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and super().__contains__(name.lower())
 
     def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
         """Return the value of the header `name`, whatever its case; `default` where there is none."""
         return super().get(name.lower(), default)
+
+    def pop(self, name: str, *default: str | None) -> str | None:  # type: ignore[override]
+        """Take out the header `name`, whatever its case. Raises `KeyError` without a default."""
+        return super().pop(name.lower(), *default)
+
+    def setdefault(self, name: str, default: str = "") -> str:
+        """Return the value of the header `name`, set to `default` first where there is none."""
+        return super().setdefault(name.lower(), default)
+
+    def copy(self) -> Headers:
+        """Return headers of the same names and values."""
+        return Headers(self)
+
+    def __or__(self, items: _Items) -> Headers:  # type: ignore[override]
+        joined = Headers(self)
+        joined.update(items)
+        return joined
+
+    def __ror__(self, items: _Items) -> Headers:  # type: ignore[override]
+        return Headers(items) | self
+
+    def __ior__(self, items: _Items) -> Self:  # type: ignore[override]
+        self.update(items)
+        return self
 
     def __repr__(self) -> str:
         return f"Headers({', '.join(self)})"
@@ -52,9 +83,9 @@ class Headers(dict[str, str]):
 class HTTPRequest(Struct, frozen=True, kw_only=True):
     """One HTTP request, ready to send. `url` is absolute (http or https); the body is complete.
 
-    `connect_s` limits name look-up, TCP, proxy and TLS together; `response_s` the wait from the moment the request
-    is sent until the head of the answer is there, and `response_kind` names that clock in the error. `None` is no
-    limit.
+    `deadline` is the moment (`time.monotonic()`) by which the head of the answer must be there, whatever comes before
+    it: the wait for a free connection, connecting, another connection in the place of a stale one, sending. The error
+    is of `deadline_kind`. `connect_s` limits name look-up, TCP, proxy and TLS together, within it. `None` is no limit.
     """
 
     method: str
@@ -62,8 +93,8 @@ class HTTPRequest(Struct, frozen=True, kw_only=True):
     headers: dict[str, str]
     body: bytes = b""
     connect_s: float | None = 10.0
-    response_s: float | None = 120.0
-    response_kind: TimeoutKind = "first_chunk"
+    deadline: float | None = None
+    deadline_kind: TimeoutKind = "first_chunk"
 
     def __repr__(self) -> str:
         return f"HTTPRequest({self.method} {self.url.partition('?')[0]}, {len(self.body)} bytes)"
@@ -98,7 +129,7 @@ class Transport(Protocol):
     """What carries a request to a server and an answer back."""
 
     async def send(self, request: HTTPRequest) -> HTTPResponse:
-        """Send `request` and return when the head of the answer is there; errors statuses are answers too.
+        """Send `request` and return when the head of the answer is there; error statuses are answers too.
 
         Raises `APIConnectionError` or `APITimeoutError`. Cancelling closes the connection.
         """

@@ -98,11 +98,12 @@ class TLSLayer:
 
 
 def create_context() -> ssl.SSLContext:
-    """Return a context that trusts what the system trusts; SSL_CERT_FILE and SSL_CERT_DIR replace that.
+    """Return a context that trusts what the system trusts.
 
-    Takes some 20 ms: create it once. Where OpenSSL knows no certificate at all (an interpreter that was built for
-    another system), the usual bundles are tried, then the package certifi when it is installed. Raises
-    `ConfigurationError` when one of the two variables names nothing.
+    SSL_CERT_FILE takes the place of the system's bundle and SSL_CERT_DIR of its folder of certificates; on Windows they
+    add to the system's store. Where OpenSSL knows no certificate at all (an interpreter that was built for another
+    system), the usual bundles are tried, then the package certifi when it is installed. Takes some 20 ms: create it
+    once, in a thread beside the event loop. Raises `ConfigurationError` when one of the two variables names nothing.
     """
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         path = os.environ.get(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from chat_streams import DONE, call_event, delta_event, piece, stream, types_of
 
@@ -73,6 +75,54 @@ def test_a_name_that_is_repeated_in_each_piece_is_one_call():
         call_event(piece("f", "{}", index=0)),
         call_event(piece("f", "}", index=0)),
     ) == [("f", {"x": {}})]
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ['{"x":"}', '"}'],
+        ['{"x":"\\', '"}"', "}"],
+        ['{"x":"\\\\', '"', "}"],
+        ['{"x":"{', '}{"', "}"],
+        ["{", '"x":{}}'],
+        [" ", "{", "}"],
+    ],
+)
+def test_a_repeated_name_begins_a_call_only_where_the_object_before_it_is_closed(pieces):
+    events = [call_event(piece("f", text, index=0)) for text in [*pieces, '{"y":1}']]
+    assert calls_of(*events) == [("f", json.loads("".join(pieces))), ("f", {"y": 1})]
+
+
+@pytest.mark.parametrize("pieces", [["{x}", "{}"], ["7{}", "{}"], ["}", "{}"]])
+def test_arguments_that_can_never_become_an_object_stay_one_call_under_a_repeated_name(pieces):
+    _, response = stream([*[call_event(piece("f", text, index=0)) for text in pieces], DONE])
+    assert [call.invalid_arguments for call in response.tool_calls] == ["".join(pieces)]
+
+
+def test_a_call_that_was_whole_once_takes_no_other_with_its_name_later_either():
+    assert calls_of(
+        call_event(piece("f", '{"x":1}', index=0)),
+        call_event(piece("f", '{"x":2}')),
+        call_event(piece("f", '{"x":3}', index=0)),
+    ) == [("f", {"x": 1}), ("f", {"x": 2}), ("f", {"x": 3})]
+
+
+MANY = 40_000
+"""So many that work which grows with the square would take minutes, and what grows with the number half a second."""
+
+
+@pytest.mark.parametrize("has_id", [True, False])
+@pytest.mark.parametrize("has_index", [True, False])
+def test_very_many_calls_are_no_burden(has_id, has_index):
+    fields = [({"id": f"c{n}"} if has_id else {}) | ({"index": n} if has_index else {}) for n in range(MANY)]
+    _, response = stream([call_event(*[piece("f", "{}", **each) for each in fields]), DONE])
+    assert len(response.tool_calls) == MANY
+
+
+def test_very_many_pieces_that_repeat_the_name_are_no_burden():
+    texts = ['{"0":{}', *[f',"{n:0>90}":{{}}' for n in range(1, MANY)], "}"]
+    _, response = stream([call_event(*[piece("f", text, index=0) for text in texts]), DONE])
+    assert [len(call.arguments) for call in response.tool_calls] == [MANY]
 
 
 def test_an_id_that_is_new_in_each_piece_is_one_call():

@@ -22,6 +22,7 @@ from turnout.errors import (
 )
 from turnout.protocols.openai_chat import decode_error
 from turnout.protocols.refusals import refused_field
+from turnout.responses import REQUEST_ID_HEADERS
 
 ADDED = frozenset({"stream_options", "max_tokens", "reasoning_effort"})
 
@@ -175,9 +176,34 @@ def test_a_used_up_quota_is_not_retried(status, body):
     assert RateLimitError.is_retryable
 
 
-@pytest.mark.parametrize("name", ["X-Request-Id", "request-id", "cf-ray"])
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        ("https://api.example.com/v1/chat/completions?token=hush#x", "`https://api.example.com`"),
+        ("HTTP://me:hush@api.example.com:8080", "`HTTP://api.example.com:8080`"),
+        ("//api.example.com/v1?token=hush", "`//api.example.com`"),
+    ],
+)
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_names_the_host_that_it_points_to_and_nothing_that_may_be_secret(status, location, told):
+    error = error_of(b"", status, {"Location": location})
+    assert str(error) == (
+        f"the provider gave no reason (status {status}): the server redirects to {told}, which turnout does not follow:"
+        " if the API is there now, change the base URL"
+    )
+
+
+@pytest.mark.parametrize("headers", [{}, {"location": "/login?token=hush"}, {"location": "http://?hush"}])
+def test_a_redirect_without_a_host_says_to_check_the_base_url(headers):
+    assert str(error_of(b"<html><title>Moved</title>", 301, headers)) == (
+        "a web page: Moved (status 301): the server redirects, which turnout does not follow:"
+        " check the base URL, down to its last slash"
+    )
+
+
+@pytest.mark.parametrize("name", REQUEST_ID_HEADERS)
 def test_the_request_id_and_the_headers_are_kept(name):
-    error = error_of(openai_error(), 500, {name: "r1", "Retry-After": "3"})
+    error = error_of(openai_error(), 500, {name.title(): "r1", "Retry-After": "3"})
     assert error.request_id == "r1"
     assert error.headers["retry-after"] == "3"
     assert error.retry_after_s is None

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from turnout.chunks import ErrorChunk
 from turnout.errors import MalformedStreamError, TruncatedStreamError, TurnoutError
 from turnout.protocols.openai_chat import StreamDecoder
+from turnout.protocols.openai_chat.wire import convert_leniently
 
 
 @pytest.mark.parametrize(
@@ -118,6 +119,14 @@ def test_arguments_nested_to_the_limit_do_no_harm(depth):
         return
     decoder.decode_event(DONE)
     assert [call.name for call in decoder.finish()[1].tool_calls] == ["f"]
+
+
+def test_arguments_nested_deeper_than_can_be_written_count_as_absent():
+    arguments = []
+    for _ in range(200_000):
+        arguments = [arguments]
+    body = convert_leniently({"choices": [{"delta": {"tool_calls": [{"function": {"arguments": arguments}}]}}]})
+    assert body.choices[0].delta.tool_calls[0].function.arguments is None
 
 
 @settings(deadline=None)

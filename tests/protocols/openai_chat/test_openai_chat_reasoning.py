@@ -106,6 +106,21 @@ def test_text_that_does_not_begin_with_the_tag_is_left_alone(text):
         assert response.message.content == [Text(text)]
 
 
+@pytest.mark.parametrize(("blanks", "is_read"), [(199, True), (200, True), (201, False)])
+def test_a_tag_is_looked_for_behind_200_blank_characters_and_no_more(blanks, is_read):
+    text = " " * blanks + "<think>hm</think>a"
+    expected = [Reasoning(" " * blanks + "hm"), Text("a")] if is_read else [Text(text)]
+    for events in ([delta_event(content=text)], [delta_event(content=letter) for letter in text]):
+        _, response = stream([*events, STOP])
+        assert response.message.content == expected
+
+
+def test_blank_text_without_end_is_no_burden():
+    piece = "\n" * 100
+    _, response = stream([*[delta_event(content=piece)] * 40_000, STOP])  # minutes, if it were read again each time
+    assert response.text == piece * 40_000
+
+
 def test_thoughts_that_never_end_are_reasoning():
     _, response = stream([delta_event(content="<think>a</thi"), delta_event("length")])
     assert response.message.content == [Reasoning("a</thi")]

@@ -55,6 +55,11 @@ def test_an_error_of_groq_in_its_own_field_is_an_error_chunk():
         ({"input_tokens": 5, "output_tokens": 2}, Usage(input_tokens=5, output_tokens=2, total_tokens=7)),
         ({"prompt_tokens": 5}, Usage(input_tokens=5)),
         ({"prompt_tokens": 5.0, "completion_tokens": True}, Usage(input_tokens=5)),
+        ({"input_tokens": "5", "output_tokens_details": {"reasoning_tokens": 2.0}}, Usage(reasoning_tokens=2)),
+        (
+            {"input_tokens": 5, "input_tokens_details": {"cached_tokens": 2}},
+            Usage(input_tokens=5, cached_input_tokens=2),
+        ),
         ({"prompt_tokens": -1, "completion_tokens": "2", "total_tokens": 2.5}, Usage()),
         ("odd", Usage()),
         ([1], Usage()),

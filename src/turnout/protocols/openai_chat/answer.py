@@ -57,7 +57,10 @@ class _RunTool:
 class Answer:
     """The message of one choice while it comes. `chunks` holds what was made since it was last emptied."""
 
-    __slots__ = ("_blocks", "_calls", "_details", "_open", "_provider", "_splitter", "_unread", "chunks", "refusals")
+    __slots__ = (
+        "_blocks", "_calls", "_details", "_open", "_placed_calls", "_provider", "_run_tools", "_splitter", "_unread",
+        "chunks", "refusals",
+    )  # fmt: skip
 
     def __init__(self, provider: str) -> None:
         self._provider = provider
@@ -65,6 +68,8 @@ class Answer:
         self._open: _Block | None = None
         self._splitter: ThinkSplitter | None = ThinkSplitter()
         self._calls = CallTracker()
+        self._placed_calls = 0
+        self._run_tools: dict[str, _RunTool] = {}
         self._details: list[Any] = []
         self._unread: set[str] = set()
         self.refusals: list[str] = []
@@ -215,26 +220,27 @@ class Answer:
 
     def _place_calls(self) -> None:
         """Give every call its place among the parts, where it is first heard of."""
-        placed = sum(isinstance(block, PendingCall) for block in self._blocks)
-        self._blocks += self._calls.calls[placed:]
+        self._blocks += self._calls.calls[self._placed_calls :]
+        self._placed_calls = len(self._calls.calls)
 
     def _add_run_tools(self, records: object) -> None:
         for record in objects(records):
-            tool = self._find_run_tool(record)
+            index = as_text(record.get("index"))
+            tool = self._run_tools.get(index) if index else None
             if tool is None:
-                self._stop_splitting()
-                self._end_block()
-                tool = _RunTool(record)
-                self._blocks.append(tool)
-            else:
+                tool = self._begin_run_tool(record, index)
+            else:  # Groq sends the call first and the output later, with one index
                 tool.record = tool.record | record
             self.chunks.append(ServerToolChunk(tool.name, tool.record))
 
-    def _find_run_tool(self, record: dict[str, Any]) -> _RunTool | None:
-        """Find the record that `record` completes: Groq sends the call first and the output later, with one index."""
-        index = record.get("index")
-        tools = [block for block in self._blocks if isinstance(block, _RunTool)]
-        return next((tool for tool in tools if index is not None and tool.record.get("index") == index), None)
+    def _begin_run_tool(self, record: dict[str, Any], index: str | None) -> _RunTool:
+        self._stop_splitting()
+        self._end_block()
+        tool = _RunTool(record)
+        self._blocks.append(tool)
+        if index:
+            self._run_tools[index] = tool
+        return tool
 
     def _add_images(self, images: object) -> None:
         for image in objects(images):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NoReturn
 
 from turnout.errors import ResponseError
-from turnout.protocols.openai_chat.error_bodies import read_hidden_report, read_report
+from turnout.protocols.openai_chat.error_bodies import is_web_page, read_hidden_report, read_report
 from turnout.protocols.openai_chat.errors import error_from_report
 from turnout.protocols.openai_chat.reasons import is_error
 from turnout.protocols.openai_chat.stream import StreamDecoder
@@ -15,6 +14,7 @@ from turnout.protocols.openai_chat.wire import (
     UnreadableJSONError,
     convert_leniently,
     is_object,
+    quote,
     read_json,
     read_strictly,
     try_read_json,
@@ -24,8 +24,6 @@ from turnout.responses import ErrorReport
 if TYPE_CHECKING:
     from turnout.responses import ModelResponse
     from turnout.routing.route import Route
-
-_QUOTED_BYTES = 200
 
 
 def decode(body: bytes, route: Route) -> ModelResponse:
@@ -73,14 +71,12 @@ def _raise_error(wire: Body, body: bytes) -> NoReturn:
 
 def _raise_foreign(body: bytes) -> NoReturn:
     """Raise the error for a body that some other kind of server sent."""
-    is_page = re.match(rb"\s*<(!doctype|html|\?xml)", body, re.IGNORECASE) is not None
-    what = "a web page" if is_page else "a body that is no chat completion"
+    what = "a web page" if is_web_page(quote(body)) else "a body that is no chat completion"
     cure = "check the base URL: it should end where `/chat/completions` begins (often in `/v1`)"
     raise _response_error(what, body, cure, is_retryable=False)
 
 
 def _response_error(what: str, body: bytes, cure: str, *, is_retryable: bool) -> ResponseError:
-    quoted = body[:_QUOTED_BYTES].decode("utf-8", "replace")
-    error = ResponseError(f"the provider answered 200 with {what}: {quoted!r}: {cure}", status=200, body=body)
+    error = ResponseError(f"the provider answered 200 with {what}: {quote(body)!r}: {cure}", status=200, body=body)
     error.is_retryable = is_retryable
     return error

@@ -54,18 +54,18 @@ def _add_settings(
     body: dict[str, Any], settings: ModelSettings, route: Route, refused: frozenset[str], warnings: list[Warning]
 ) -> set[str]:
     """Write the settings that were given into `body`; return the fields that are translated, not named by the user."""
-    given: dict[str, Any] = {name: getattr(settings, name) for name in _PLAIN}
-    given[route.quirks.seed_field] = settings.seed
-    added = {"reasoning_effort"} if settings.reasoning_effort is not None else set[str]()
-    if route.quirks.seed_field != "seed":
-        added.add(route.quirks.seed_field)
+    given: dict[str, Any] = {name: value for name in _PLAIN if (value := getattr(settings, name)) is not None}
+    added: set[str] = {"reasoning_effort"} & given.keys()
+    if settings.seed is not None:
+        name = route.quirks.seed_field
+        given[name] = settings.seed
+        if name != "seed":
+            added.add(name)
     if settings.max_output_tokens is not None:
         name = _name_limit(route.quirks.max_tokens_field, refused, warnings)
         given[name] = settings.max_output_tokens
         added.add(name)
     for name, value in given.items():
-        if value is None:
-            continue
         if name in refused:
             warnings.append(_dropped(name, "the model answers without it"))
             continue

@@ -109,8 +109,13 @@ def _read_upstream(holder: dict[str, Any]) -> str:
     return f" ({told})" if told else ""
 
 
+def is_web_page(text: str) -> bool:
+    """Tell whether a body begins as HTML or XML does."""
+    return re.match(r"\s*<(!doctype|html|\?xml|head|body)", text, re.IGNORECASE) is not None
+
+
 def _read_text(text: str) -> ErrorReport | None:
-    if re.match(r"\s*<(!doctype|html|\?xml|head|body)", text, re.IGNORECASE):
+    if is_web_page(text):
         title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
         words = " ".join(title.group(1).split()) if title else ""
         return ErrorReport(message=f"a web page: {words}" if words else "a web page")

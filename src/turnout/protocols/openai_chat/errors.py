@@ -19,7 +19,7 @@ from turnout.errors import (
 )
 from turnout.protocols.openai_chat.error_bodies import read_error_body
 from turnout.protocols.openai_chat.wire import is_object, objects
-from turnout.responses import ErrorReport
+from turnout.responses import REQUEST_ID_HEADERS, ErrorReport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,8 +83,6 @@ _WORDS: tuple[tuple[re.Pattern[str], type[APIStatusError]], ...] = (
 )
 """Where prose is the only sign, in a 400, 413 or 422."""
 
-_REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "x-trace-id", "cf-ray")
-
 _CURES: tuple[tuple[type[APIStatusError], str], ...] = (
     (
         ContextLengthError,
@@ -103,8 +101,9 @@ def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> APISta
     """Return the error that an answer with an error status stands for; `retry_after_s` is left to the caller."""
     lowered = {name.lower(): value for name, value in headers.items()}
     report = read_error_body(body) or ErrorReport(message="the provider gave no reason")
-    request_id = next((lowered[name] for name in _REQUEST_IDS if lowered.get(name)), None)
-    return _build(status, report, body=body, headers=lowered, request_id=request_id)
+    request_id = next((lowered[name] for name in REQUEST_ID_HEADERS if lowered.get(name)), None)
+    cure = _cure_redirect(lowered.get("location", "")) if 300 <= status < 400 else None
+    return _build(status, report, cure, body=body, headers=lowered, request_id=request_id)
 
 
 def error_from_report(report: ErrorReport, *, body: bytes, text: str = "") -> APIStatusError:
@@ -112,14 +111,15 @@ def error_from_report(report: ErrorReport, *, body: bytes, text: str = "") -> AP
     return _build(200, report, body=body, text=text)
 
 
-def _build(status: int, report: ErrorReport, **facts: Any) -> APIStatusError:
+def _build(status: int, report: ErrorReport, cure: str | None = None, **facts: Any) -> APIStatusError:
     words = _read_words(report)
     effective = _read_status(status, report)
     kind = _classify(effective, words, report.message)
     is_quota = effective == 402 or bool(words & _QUOTA)
     told = ", ".join([word for word in (f"status {status}", report.code) if word])
+    cure = cure or _cure(kind, report, is_quota=is_quota and kind is RateLimitError)
     error = kind(
-        f"{report.message.rstrip('.')} ({told}): {_cure(kind, report, is_quota=is_quota and kind is RateLimitError)}",
+        f"{report.message.rstrip('.')} ({told}): {cure}",
         code=report.code,
         param=report.param,
         status=effective or status,
@@ -165,6 +165,17 @@ def _classify(status: int, words: frozenset[str], message: str) -> type[APIStatu
     if status == 403 and re.search(r"authentication failed", message, re.I):
         return AuthenticationError  # OVHcloud
     return RateLimitError if status == 402 else status_error_class(status or 500)
+
+
+def _cure_redirect(location: str) -> str:
+    """Name the host that `location` points to, and nothing more of it: its path or query may hold a secret."""
+    origin = re.match(r"(https?://|//)(?:[^/?#]*@)?([^/?#@]+)", location, re.IGNORECASE)
+    if origin is None:
+        return "the server redirects, which turnout does not follow: check the base URL, down to its last slash"
+    return (
+        f"the server redirects to `{origin[1]}{origin[2]}`, which turnout does not follow:"
+        " if the API is there now, change the base URL"
+    )
 
 
 def _cure(kind: type[APIStatusError], report: ErrorReport, *, is_quota: bool) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from turnout.errors import InvalidInputError
 from turnout.messages import Audio, File, Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult, Video
 from turnout.protocols.openai_chat.media_parts import audio_type, read_base64
-from turnout.protocols.openai_chat.thinking import read_detail, read_thinking_part
-from turnout.protocols.openai_chat.wire import is_array, is_object, objects, read_object
+from turnout.protocols.openai_chat.thinking import read_details, read_thinking_part
+from turnout.protocols.openai_chat.wire import is_array, is_object, read_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -161,7 +161,7 @@ def _parse_reasoning(item: _Dict, provider: str | None) -> list[Part]:
     details = item.get("reasoning_details")
     text = item.get("reasoning") or item.get("reasoning_content")
     if not isinstance(text, str):
-        text = "".join([read_detail(detail) for detail in objects(details)])
+        text = read_details(details)
     if is_array(details) and details:
         return [Reasoning(text, details, provider)]
     return [Reasoning(text)] if text else []

@@ -55,6 +55,8 @@ def merge_system_messages(messages: list[Message], provider: str) -> list[Messag
 
 
 def _write(message: Message, where: str, route: Route, warnings: list[Warning]) -> list[_Wire]:
+    if message.role != "tool" and len(message.content) == 1 and isinstance(message.content[0], Text):
+        return [_frame(message, {"content": message.content[0].text})]  # nearly every message is one text
     results = [part for part in message.content if isinstance(part, ToolResult)]
     others: list[Part] = [part for part in message.content if not isinstance(part, ToolResult)]
     if results and message.role not in ("tool", "user"):
@@ -68,23 +70,22 @@ def _write(message: Message, where: str, route: Route, warnings: list[Warning]) 
         return written
     if results and not others:
         return written
-    named = {"name": message.name} if message.name else {}
     if message.role == "assistant":
-        return [{"role": "assistant", **named, **_write_assistant(others, where, route, warnings)}]
+        return [_frame(message, _write_assistant(others, where, route, warnings))]
     if message.role == "system":
-        return [{"role": "system", **named, "content": _system_content(message, where)}]
-    return [*written, {"role": "user", **named, "content": _write_parts(others, where)}]
+        _system_text(message, where)
+    return [*written, _frame(message, {"content": _write_parts(others, where)})]
+
+
+def _frame(message: Message, said: _Wire) -> _Wire:
+    named = {"name": message.name} if message.name else {}
+    return {"role": message.role, **named, **said}
 
 
 def _system_text(message: Message, where: str) -> str:
     if any(not isinstance(part, Text) for part in message.content):
         raise InvalidInputError(f"{where}: a system message holds text only: put other parts into a user message")
     return message.text
-
-
-def _system_content(message: Message, where: str) -> str | list[_Wire]:
-    _system_text(message, where)
-    return _write_parts(message.content, where)
 
 
 def _write_parts(parts: list[Part], where: str) -> str | list[_Wire]:

@@ -13,19 +13,20 @@ from turnout.protocols.openai_chat.tokens import read_usage
 from turnout.protocols.openai_chat.wire import (
     Body,
     UnreadableJSONError,
+    convert_counts,
     convert_leniently,
     is_object,
+    quote,
     read_json,
     read_strictly,
     try_read_json,
 )
 from turnout.responses import ModelResponse, Warning
+from turnout.usage import Usage
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from turnout.chunks import Chunk
-    from turnout.protocols.openai_chat.wire import Choice
+    from turnout.protocols.openai_chat.wire import Choice, TokenCounts
     from turnout.routing.route import Route
 
 _END = b"[DONE]"
@@ -40,7 +41,8 @@ class StreamDecoder:
 
     def __init__(self, route: Route) -> None:
         self._answer = Answer(route.provider)
-        self._usage: Any = None
+        self._counts: TokenCounts | None = None
+        self._usage = Usage()
         self._raw_finish_reason = ""
         self._id: str | None = None
         self._model: str | None = None
@@ -85,7 +87,7 @@ class StreamDecoder:
         return chunks, ModelResponse(
             message=answer.build(),
             finish_reason=read_finish_reason(self._raw_finish_reason, has_calls=answer.has_calls),
-            usage=read_usage(self._usage),
+            usage=self._usage,
             id=self._id,
             model=self._model,
             refusal="".join(answer.refusals) or None,
@@ -103,7 +105,7 @@ class StreamDecoder:
         if self._id is None:
             self._id, self._model = body.id or None, body.model or None
         if body.usage is not None:
-            self._usage = body.usage
+            self._counts = body.usage
         chunks = self._answer.chunks = []
         for choice in body.choices or ():
             if self._index is None:
@@ -130,7 +132,7 @@ class StreamDecoder:
     def _read_x_groq(self, extra: object) -> None:
         """Groq tells the usage, and why it broke off, in a field of its own."""
         if is_object(extra):
-            self._usage = extra.get("usage") or self._usage
+            self._counts = convert_counts(extra.get("usage")) or self._counts
             if extra.get("error"):
                 self._answer.chunks.append(_error_chunk(extra))
 
@@ -169,7 +171,7 @@ class StreamDecoder:
 
     def _read_unreadable(self, data: bytes, event: str, *, is_cut: bool) -> list[Chunk]:
         if event == "error":
-            return [ErrorChunk(_quote(data))]
+            return [ErrorChunk(quote(data))]
         if not is_cut:
             raise _malformed(data, self.text)
         self._cut = data
@@ -181,8 +183,9 @@ class StreamDecoder:
         self._is_closed = True
         chunks = self._answer.chunks = []
         self._answer.close()
-        if self._usage is not None:
-            chunks.append(UsageChunk(read_usage(self._usage)))
+        if self._counts is not None:
+            self._usage = read_usage(self._counts)
+            chunks.append(UsageChunk(self._usage))
         return chunks
 
     def _warn_of_reason(self) -> list[Warning]:
@@ -203,12 +206,8 @@ def _error_chunk(value: object) -> ErrorChunk:
 
 def _malformed(data: bytes, text: str) -> MalformedStreamError:
     return MalformedStreamError(
-        f"an event of the stream is no JSON: {_quote(data)!r}: try again, or check that the base URL is that of an"
+        f"an event of the stream is no JSON: {quote(data)!r}: try again, or check that the base URL is that of an"
         " OpenAI-compatible API",
         body=data,
         text=text,
     )
-
-
-def _quote(data: bytes) -> str:
-    return data[:200].decode("utf-8", "replace")

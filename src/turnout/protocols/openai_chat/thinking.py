@@ -8,13 +8,15 @@ from turnout.protocols.openai_chat.wire import Delta, is_array, is_object, objec
 
 OPENING = "<think>"
 CLOSING = "</think>"
+_MAX_BLANK_CHARS = 200
 
 
 class ThinkSplitter:
     """Splits ``<think>…</think>`` off the beginning of a text that comes in pieces, wherever the pieces are cut.
 
     What stands between the tags is reasoning, what follows is text, letter by letter: only the tags are taken out, and
-    white space before the opening tag goes to the reasoning. A text that does not begin with the tag is left whole.
+    white space before the opening tag (200 characters at most) goes to the reasoning. A text that does not begin with
+    the tag is left whole.
     Seen from Qwen3 and DeepSeek R1 at Groq, Hugging Face's router and OVHcloud.
     """
 
@@ -29,7 +31,7 @@ class ThinkSplitter:
         """Return what is certain by now, as (reasoning, text); all that comes once `is_done` is text."""
         held = self._held + piece
         if not self._is_inside:
-            beginning = held.lstrip()
+            beginning = held[:_MAX_BLANK_CHARS].lstrip() + held[_MAX_BLANK_CHARS:]
             if not beginning.startswith(OPENING):
                 return self._wait_or_give_up(held, beginning)
             self._is_inside = True
@@ -64,13 +66,13 @@ def read_reasoning(delta: Delta) -> str:
     mine, theirs = delta.reasoning or "", delta.reasoning_content or ""
     if mine and theirs:
         return mine if theirs in mine else theirs if mine in theirs else mine + theirs
-    return mine or theirs or "".join([read_detail(detail) for detail in objects(delta.reasoning_details)])
+    return mine or theirs or read_details(delta.reasoning_details)
 
 
-def read_detail(detail: dict[str, Any]) -> str:
-    """Return the readable text of one of OpenRouter's `reasoning_details`; encrypted ones have none."""
-    text = detail.get("text") or detail.get("summary")
-    return text if isinstance(text, str) else ""
+def read_details(details: object) -> str:
+    """Return the readable text of OpenRouter's `reasoning_details`, or of like lists; encrypted ones have none."""
+    texts = [detail.get("text") or detail.get("summary") for detail in objects(details)]
+    return "".join([text for text in texts if isinstance(text, str)])
 
 
 def merge_detail(details: list[Any], detail: Any) -> None:
@@ -90,7 +92,7 @@ def read_thinking_part(part: dict[str, Any]) -> str:
     """Return the text of Mistral's part ``{"type": "thinking", "thinking": [{"type": "text", "text": …}]}``."""
     thinking = part.get("thinking", part.get("text"))
     if is_array(thinking):
-        return "".join([read_detail(piece) for piece in objects(thinking)])
+        return read_details(thinking)
     return thinking if isinstance(thinking, str) else ""
 
 

@@ -2,64 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from turnout.protocols.openai_chat.wire import as_count, is_object
+from turnout.protocols.openai_chat.wire import TokenDetails
 from turnout.usage import Usage
 
-_NAMES: dict[str, tuple[str, ...]] = {
-    "input_tokens": ("prompt_tokens", "input_tokens"),
-    "output_tokens": ("completion_tokens", "output_tokens"),
-    "total_tokens": ("total_tokens",),
-    "cached_input_tokens": (
-        "prompt_tokens_details.cached_tokens",
-        "input_tokens_details.cached_tokens",
-        "cached_tokens",  # Together, Moonshot
-        "num_cached_tokens",  # Mistral
-        "prompt_cache_hit_tokens",  # DeepSeek
-        "cache_read_input_tokens",  # gateways to Anthropic
-    ),
-    "cache_write_tokens": (
-        "prompt_tokens_details.cache_write_tokens",  # OpenRouter
-        "cache_creation_input_tokens",  # gateways to Anthropic
-    ),
-    "reasoning_tokens": (
-        "completion_tokens_details.reasoning_tokens",
-        "output_tokens_details.reasoning_tokens",
-        "reasoning_tokens",
-    ),
-    "audio_input_tokens": ("prompt_tokens_details.audio_tokens",),
-    "audio_output_tokens": ("completion_tokens_details.audio_tokens",),
-}
+if TYPE_CHECKING:
+    from turnout.protocols.openai_chat.wire import TokenCounts
+
+_NO_DETAILS = TokenDetails()
 
 
-def read_usage(value: object) -> Usage:
-    """Return the tokens that `value`, the `usage` of an answer, tells; the first name that holds a count wins.
+def read_usage(told: TokenCounts) -> Usage:
+    """Return the tokens that `told`, the `usage` of an answer, tells; the first name that holds a count wins.
 
     A total that is more than input and output together shows what the provider left out of one of them.
     """
-    if not is_object(value):
-        return Usage()
-    counts = {field: _first_count(value, names) for field, names in _NAMES.items()}
-    given, told, total = counts["input_tokens"], counts["output_tokens"], counts["total_tokens"]
-    if given is None or told is None:
-        return Usage(**counts)
-    cached = (counts["cached_input_tokens"] or 0) + (counts["cache_write_tokens"] or 0)
-    missing = 0 if total is None else total - given - told
-    if cached > given or missing == cached > 0:
-        counts["input_tokens"] = given + cached  # Anthropic's way of counting: cached tokens stand beside the input
-    elif missing > 0 and counts["reasoning_tokens"] in (None, missing):
-        counts["output_tokens"] = told + missing  # thoughts: xAI tells them apart, Google only in the total
-    if total is None:
-        counts["total_tokens"] = (counts["input_tokens"] or 0) + (counts["output_tokens"] or 0)
-    return Usage(**counts)
+    of_input = told.prompt_tokens_details or told.input_tokens_details or _NO_DETAILS
+    of_output = told.completion_tokens_details or told.output_tokens_details or _NO_DETAILS
+    given = _first(told.prompt_tokens, told.input_tokens)
+    answered = _first(told.completion_tokens, told.output_tokens)
+    total = told.total_tokens
+    cached = of_input.cached_tokens
+    if cached is None:
+        cached = _first(
+            told.cached_tokens, told.num_cached_tokens, told.prompt_cache_hit_tokens, told.cache_read_input_tokens
+        )
+    written = _first(of_input.cache_write_tokens, told.cache_creation_input_tokens)
+    thought = _first(of_output.reasoning_tokens, told.reasoning_tokens)
+    if given is not None and answered is not None:
+        beside = (cached or 0) + (written or 0)
+        missing = 0 if total is None else total - given - answered
+        if beside > given or missing == beside > 0:
+            given += beside  # Anthropic's way of counting: cached tokens stand beside the input
+        elif missing > 0 and thought in (None, missing):
+            answered += missing  # thoughts: xAI tells them apart, Google only in the total
+        if total is None:
+            total = given + answered
+    return Usage(
+        input_tokens=given,
+        output_tokens=answered,
+        total_tokens=total,
+        cached_input_tokens=cached,
+        cache_write_tokens=written,
+        reasoning_tokens=thought,
+        audio_input_tokens=of_input.audio_tokens,
+        audio_output_tokens=of_output.audio_tokens,
+    )
 
 
-def _first_count(value: dict[str, Any], names: tuple[str, ...]) -> int | None:
-    for name in names:
-        group, _, field = name.rpartition(".")
-        holder = value.get(group) if group else value
-        count = as_count(holder.get(field)) if is_object(holder) else None
-        if count is not None:
-            return count
-    return None
+def _first(*counts: int | None) -> int | None:
+    return next((count for count in counts if count is not None), None)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any, TypeGuard
+from typing import Annotated, Any, TypeGuard
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 
 class Function(Struct):
@@ -50,13 +50,45 @@ class Choice(Struct):
     finish_reason: str | None = None
 
 
+_Count = Annotated[int, Meta(ge=0)] | None
+
+
+class TokenDetails(Struct):
+    """What kinds of tokens are among those of the input, or of the output."""
+
+    cached_tokens: _Count = None
+    cache_write_tokens: _Count = None  # OpenRouter
+    reasoning_tokens: _Count = None
+    audio_tokens: _Count = None
+
+
+class TokenCounts(Struct):
+    """The `usage` of an answer, with every name that was seen."""
+
+    prompt_tokens: _Count = None
+    completion_tokens: _Count = None
+    total_tokens: _Count = None
+    prompt_tokens_details: TokenDetails | None = None
+    completion_tokens_details: TokenDetails | None = None
+    input_tokens: _Count = None
+    output_tokens: _Count = None
+    input_tokens_details: TokenDetails | None = None
+    output_tokens_details: TokenDetails | None = None
+    cached_tokens: _Count = None  # Together, Moonshot
+    num_cached_tokens: _Count = None  # Mistral
+    prompt_cache_hit_tokens: _Count = None  # DeepSeek
+    cache_read_input_tokens: _Count = None  # gateways to Anthropic
+    cache_creation_input_tokens: _Count = None  # gateways to Anthropic
+    reasoning_tokens: _Count = None
+
+
 class Body(Struct):
     """A whole answer (`chat.completion`) or one event (`chat.completion.chunk`)."""
 
     id: str | None = None
     model: str | None = None
     choices: list[Choice] | None = None
-    usage: Any = None
+    usage: TokenCounts | None = None
     error: Any = None
     x_groq: Any = None
 
@@ -108,6 +140,11 @@ def read_object(text: str) -> dict[str, Any] | None:
     return value if is_object(value) else None
 
 
+def quote(data: bytes) -> str:
+    """Return the first 200 bytes of `data` as text, for a message."""
+    return data[:200].decode("utf-8", "replace")
+
+
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:
     """Tell whether a value read from JSON is an object."""
     return isinstance(value, dict)
@@ -129,10 +166,21 @@ def convert_leniently(value: dict[str, Any]) -> Body:
         id=as_text(value.get("id")),
         model=as_text(value.get("model")),
         choices=[_convert_choice(item) for item in objects(value.get("choices"))],
-        usage=value.get("usage"),
+        usage=convert_counts(value.get("usage")),
         error=value.get("error"),
         x_groq=value.get("x_groq"),
     )
+
+
+def convert_counts(value: object) -> TokenCounts | None:
+    """Read a `usage` leniently; `None` where it is no object, or an empty one."""
+    if not value or not is_object(value):
+        return None
+    fields: dict[str, Any] = {name: as_count(value.get(name)) for name in TokenCounts.__struct_fields__}
+    for name in fields:
+        if name.endswith("_details"):
+            fields[name] = _convert_details(value.get(name))
+    return TokenCounts(**fields)
 
 
 def as_text(value: object) -> str | None:
@@ -147,6 +195,12 @@ def as_count(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0 or value % 1:
         return None
     return int(value)
+
+
+def _convert_details(item: object) -> TokenDetails | None:
+    if not is_object(item):
+        return None
+    return TokenDetails(**{name: as_count(item.get(name)) for name in TokenDetails.__struct_fields__})
 
 
 def _convert_choice(item: dict[str, Any]) -> Choice:
