@@ -162,8 +162,13 @@ def test_a_function_of_the_context() -> None:
     async def select_async(request_context: RequestContext) -> str:
         return "ovhcloud/a"
 
-    with pytest.raises(InvalidModelError, match="await"):
-        resolve(select_async)
+    class Promise:
+        def __await__(self) -> Iterator[str]:
+            yield "ovhcloud/a"
+
+    for unawaited in (select_async, lambda context: Promise()):
+        with pytest.raises(InvalidModelError, match="await"):
+            resolve(unawaited)
 
 
 # ---- configs with a url: whose key goes where ----
@@ -261,7 +266,9 @@ def test_protocol_is_forced_and_its_path_added() -> None:
     assert route.url == "http://127.0.0.1:8000/v1/chat/completions"
 
 
-@pytest.mark.parametrize("url", ["ftp://a/b", "127.0.0.1:8000", "", "http://", "http://a b/", "http://a\\@b/"])
+@pytest.mark.parametrize(
+    "url", ["http://[::1", "ftp://a/b", "127.0.0.1:8000", "", "http://", "http://a b/", "http://a\\@b/"]
+)
 def test_a_url_that_is_none_says_what_to_give(url: str) -> None:
     with pytest.raises(InvalidModelError, match="url|id"):
         resolve(config(url, "a/b") | {"url": url or " "})
@@ -460,3 +467,8 @@ def test_a_changed_key_variable_is_a_redirection_too(key: str, monkeypatch: pyte
     Path("turnout.toml").write_text('[providers.ovhcloud]\napi_key_env = ["OTHER_SECRET"]\n')
     with pytest.raises(ConfigurationError, match="OTHER_SECRET"):
         resolve("ovhcloud/gpt-oss-120b")
+
+
+def test_an_endpoint_of_another_wire_format_is_part_of_the_url() -> None:
+    given = config("http://127.0.0.1:8000/v1/chat/completions", "m", protocol="some_other")
+    assert resolve(given).base_url == "http://127.0.0.1:8000/v1/chat/completions"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,7 +131,7 @@ def _find_bundle() -> str | None:
         if Path(path).is_file():
             return path
     try:
-        import certifi  # pyright: ignore[reportMissingImports] # optional
+        certifi = import_module("certifi")  # optional, and no dependency
     except ImportError:
         return None
-    return certifi.where()
+    return str(certifi.where())
