@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 
 import pytest
 
 from provider import Exchange, Provider, Reply, reply, silence
 from turnout import Agent
-from turnout.errors import APITimeoutError, AuthenticationError, RateLimitError, ServerError
+from turnout.call.exchange import Clock
+from turnout.errors import APITimeoutError, AuthenticationError, MissingKeyError, RateLimitError, ServerError
+from turnout.requests import Timeouts
 from turnout.transport.http import HTTPTransport
 
 MODEL = "ovhcloud/gpt-oss-120b"
@@ -102,3 +105,35 @@ async def test_of_an_endless_error_only_the_beginning_is_read(provider: Provider
     assert caught.value.body == b"x" * 2**20
     assert len(str(caught.value)) < 2000
     assert sent[0] < 64
+
+
+def test_a_whole_answer_has_ten_minutes_and_a_stream_has_no_end() -> None:
+    whole, streamed = (Clock(Timeouts(), is_stream=is_stream) for is_stream in (False, True))
+    assert (whole.total_s, whole.connect_s, whole.first_chunk_s) == (600.0, 10.0, None)
+    assert (streamed.total_s, streamed.connect_s, streamed.first_chunk_s, streamed.idle_s) == (None, 10.0, 120.0, 60.0)
+    assert Clock(Timeouts(total_s=None), is_stream=False).until_first_chunk() == (None, "total")
+
+
+async def test_connecting_has_a_limit_of_its_own_on_agent_and_call() -> None:
+    """A TLS handshake that never answers: the kernel accepts, and nobody says anything."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"https://127.0.0.1:{server.getsockname()[1]}/v1"
+        agent = Agent(model={"url": url, "id": "m"}, max_retries=0, timeouts={"connect_s": 0.1})
+        for options in ({}, {"timeouts": {"connect_s": 0.2}}):
+            with pytest.raises(APITimeoutError) as caught:
+                await agent.generate("Hi", **options)  # type: ignore[arg-type]
+            assert (caught.value.kind, caught.value.limit_s) == ("connect", 0.2 if options else 0.1)
+        with pytest.raises(APITimeoutError) as caught:  # it may pass, and nothing was sent: it is retried
+            await agent.generate("Hi", max_retries=1)
+        assert len(caught.value.attempts) == 2
+
+
+async def test_a_try_that_never_left_is_an_attempt_too() -> None:
+    with pytest.raises(MissingKeyError) as caught:
+        await Agent(model="groq/llama-3.3-70b-versatile").generate("Hi")
+    (attempt,) = caught.value.attempts
+    assert (attempt.model, attempt.status, type(attempt.error)) == (
+        "groq/llama-3.3-70b-versatile",
+        None,
+        MissingKeyError,
+    )

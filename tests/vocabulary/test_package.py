@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 import turnout
+from provider import Provider
 
 HTTP_CLI_AND_DATA = (
     "asyncio",
@@ -88,3 +90,43 @@ def test_importing_opens_no_catalog_and_makes_no_thread() -> None:
 
 def test_the_package_says_that_it_is_typed() -> None:
     assert (Path(turnout.__file__).parent / "py.typed").exists()
+
+
+FIRST_ANSWER = """
+import asyncio
+from turnout import Agent
+asyncio.run(Agent(model="ovhcloud/gpt-oss-120b").generate("Hi"))
+"""
+
+
+def test_the_first_answer_loads_nothing_that_it_does_not_need(provider: Provider) -> None:
+    loaded = modules_after(FIRST_ANSWER)
+    assert {"asyncio", "httptools", "msgspec"} <= loaded
+    unneeded = {"typer", "rich", "xllamacpp", "dotenv", "difflib", "email", "http.client", "urllib.request", "tomllib"}
+    assert not loaded & unneeded
+    assert not {name for name in loaded if name.startswith(("turnout.cli", "turnout.local", "turnout.agent.sync"))}
+
+
+def test_a_second_call_loads_nothing_more(provider: Provider) -> None:
+    once, twice = modules_after(FIRST_ANSWER), modules_after(FIRST_ANSWER + FIRST_ANSWER)
+    assert once == twice
+
+
+def test_the_wheel_holds_what_it_must_and_works(tmp_path: Path) -> None:
+    project = Path(__file__).resolve().parents[2]
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(project)]
+    subprocess.run(build, check=True)
+    (wheel,) = tmp_path.glob("turnout-*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    data = "turnout/catalog/data"
+    assert {"turnout/py.typed", "turnout/model_ids.pyi", f"{data}/catalog.bin", f"{data}/overrides.toml"} <= names
+    tops = {name.partition("/")[0] for name in names}
+    assert tops == {"turnout", f"turnout-{turnout.__version__}.dist-info"}
+    assert not [name for name in names if name.endswith(".pth")]
+    folder = tmp_path / "installed"
+    subprocess.run([*pip, "install", "--no-deps", "--no-compile", "--target", str(folder), str(wheel)], check=True)
+    code = "import turnout; print(turnout.__file__, turnout.catalog.find('ovhcloud/gpt-oss-120b').context)"
+    environment = os.environ | {"PYTHONPATH": str(folder)}
+    shown = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert shown.stdout == f"{folder / 'turnout' / '__init__.py'} 131072\n"
