@@ -38,6 +38,7 @@ secret: `redact` has replaced every key that the call carried.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
@@ -316,6 +317,7 @@ def redact_bytes(data: bytes, secrets: Sequence[str]) -> bytes:
     return data
 
 
+@lru_cache(maxsize=64)  # every attempt of every call names its URL
 def redact_url(url: str) -> str:
     """Return `url` without user name, password and query values: any of them may be a secret."""
     try:

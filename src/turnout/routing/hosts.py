@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _TEMPLATE = re.compile(r"\$\{(\w+)\}")
 
 
+@lru_cache(maxsize=64)
 def read_base_url(url: str, protocol: str | None = None) -> str:
     """Return `url` as a base URL: without a trailing slash, and without the endpoint's path if it ends with it.
 
