@@ -32,8 +32,11 @@ class Media(Struct, frozen=True, repr_omit_defaults=True):
     media_type: str | None = None
 
     def __post_init__(self) -> None:
+        name = self.__class__.__name__
         if (self.data is None) == (self.url is None):
-            raise TypeError(f"{self.__class__.__name__} takes either data= (bytes) or url=, and not both")
+            raise TypeError(f"{name} takes either data= (bytes) or url=, and not both")
+        if self.data is not None and not isinstance(self.data, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"{name}: data= is a {type(self.data).__name__}: give bytes, or a URL as url=")
 
     def __repr__(self) -> str:
         what = f"{len(self.data)} bytes" if self.data is not None else repr((self.url or "")[:60])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -210,3 +211,10 @@ def test_a_table_under_a_wrong_name_is_an_error_with_the_right_one(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CatalogError, match=r"write `\[providers\.NAME\]`"):
         catalog.find("ovhcloud/gpt-oss-120b")
+
+
+def test_a_pipe_by_the_name_of_the_file_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "turnout.toml")
+    monkeypatch.chdir(tmp_path)
+    catalog.current.cache_clear()
+    assert catalog.find("ovhcloud/gpt-oss-120b") is not None

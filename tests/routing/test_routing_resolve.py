@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,8 +101,6 @@ def test_environment_and_dotenv_are_read_at_each_call(monkeypatch: pytest.Monkey
 
 
 def test_dotenv_is_not_put_into_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
     Path(".env").write_text("GROQ_API_KEY=secret-of-dotenv\n")
     resolve("groq/x")
     assert "GROQ_API_KEY" not in os.environ
@@ -112,6 +111,13 @@ def test_a_dotenv_folder_is_passed_over_and_a_binary_one_is_an_error() -> None:
     with pytest.raises(MissingKeyError):
         resolve("groq/x")
     Path(".env").rmdir()
+    os.mkfifo(".env")
+    with pytest.raises(MissingKeyError):
+        resolve("groq/x")
+    Path(".env").unlink()
+    Path(".env").write_bytes(b"#" * (1 << 21))
+    with pytest.raises(ConfigurationError, match="make it smaller"):
+        resolve("groq/x")
     Path(".env").write_bytes(b"GROQ_API_KEY=\xff\xfe\n")
     with pytest.raises(ConfigurationError, match="UTF-8"):
         resolve("groq/x")

@@ -125,6 +125,8 @@ def test_media_take_data_or_url_and_hide_their_contents() -> None:
         Image()
     with pytest.raises(TypeError, match="either data= "):
         Image(data=b"a", url="https://a/b")
+    with pytest.raises(TypeError, match="data= is a str: give bytes"):
+        Image(data="cat.png")  # type: ignore[arg-type]
     assert repr(Image(data=b"secret")) == "Image(6 bytes)"
     assert len(repr(Image(url="data:image/png;base64," + "A" * 9000))) < 100
 

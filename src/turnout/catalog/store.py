@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from pathlib import Path
 from time import monotonic
@@ -307,4 +308,6 @@ def _stamp(file: Path) -> _Stamp:
         facts = file.stat()
     except (OSError, ValueError):
         return None
+    if not (stat.S_ISREG(facts.st_mode) or stat.S_ISDIR(facts.st_mode)):
+        return None  # a pipe or a device, which would be waited for; a folder by that name is an error when it is read
     return (facts.st_dev, facts.st_ino, facts.st_mtime_ns, facts.st_size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +37,9 @@ def read_variable(*names: str) -> Variable | None:
     return None
 
 
+_MAX_DOTENV_BYTES = 1 << 20
+"""python-dotenv takes minutes for ten times that."""
+
 _parsed: tuple[tuple[str, int, int, int], dict[str, str | None]] | None = None
 
 
@@ -45,8 +49,12 @@ def _read_dotenv() -> dict[str, str | None]:
     try:
         path = Path.cwd() / ".env"  # which raises where the working directory is gone
         status = path.stat()
-        if not path.is_file():
+        if not stat.S_ISREG(status.st_mode):
             return {}
+        if status.st_size > _MAX_DOTENV_BYTES:
+            raise ConfigurationError(
+                f".env has {status.st_size:,} bytes, which no list of variables has: make it smaller"
+            )
         state = (str(path), status.st_ino, status.st_size, status.st_mtime_ns)
         if _parsed is None or _parsed[0] != state:
             from dotenv import dotenv_values
