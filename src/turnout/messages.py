@@ -81,6 +81,13 @@ class Reasoning(Struct, frozen=True, tag="reasoning", tag_field="type", repr_omi
     provider: str | None = None
 
 
+class Refusal(Struct, frozen=True, tag="refusal", tag_field="type"):
+    """What the model said instead of answering; it is no part of the message's text."""
+
+    type: ClassVar[Literal["refusal"]] = "refusal"
+    text: str
+
+
 class ToolCall(Struct, frozen=True, tag="tool_call", tag_field="type", repr_omit_defaults=True):
     """A call of a tool that the model asks for.
 
@@ -96,7 +103,11 @@ class ToolCall(Struct, frozen=True, tag="tool_call", tag_field="type", repr_omit
 
 
 class ToolResult(Struct, frozen=True, tag="tool_result", tag_field="type", repr_omit_defaults=True):
-    """What a tool answered to the call with id `call_id`."""
+    """What a tool answered to the call with id `call_id`.
+
+    `is_error` goes to the provider only where its wire format has a field for it; `openai_chat` has none, so there
+    `content` itself must tell the model that the tool failed.
+    """
 
     type: ClassVar[Literal["tool_result"]] = "tool_result"
     call_id: str
@@ -113,7 +124,7 @@ class ServerTool(Struct, frozen=True, tag="server_tool", tag_field="type"):
     data: dict[str, Any]
 
 
-Part = Text | Image | Audio | Video | File | Reasoning | ToolCall | ToolResult | ServerTool
+Part = Text | Image | Audio | Video | File | Reasoning | Refusal | ToolCall | ToolResult | ServerTool
 
 
 class Message(Struct, frozen=True, repr_omit_defaults=True):
@@ -121,6 +132,8 @@ class Message(Struct, frozen=True, repr_omit_defaults=True):
 
     Build one with ``Message.user("Hi")``, ``Message.user("What is this?", Image(url=…))``, ``Message.system(…)`` or
     ``Message.assistant(…)``; a string stands for a `Text` part. `name` tells speakers of one role apart.
+    `provider_options` maps a provider to fields that are merged into the message for it, and ``"*"`` to fields for
+    every provider.
     """
 
     role: Role

@@ -204,7 +204,7 @@ class _Turn:
             return True
         if self._encoded is None or not isinstance(error, APIStatusError) or len(self._dropped) >= _MOST_DROPPED:
             return False
-        field = refused_field(error, self._encoded.added)
+        field = refused_field(error, self._encoded.added, self._encoded.translated)
         if field is None:
             return False
         self._dropped |= {field}

@@ -139,7 +139,7 @@ async def _read_error(exchange: Exchange) -> APIStatusError:
         body = b""
     finally:
         http.close()
-    error = protocol.decode_error(http.status, http.headers, body)
+    error = protocol.decode_error(http.status, http.headers, body, exchange.route.secrets)
     error.retry_after_s = parse_retry_after(http.headers, time.time())
     error.request_id = error.request_id or exchange.request_id
     error.url = error.url or exchange.route.url

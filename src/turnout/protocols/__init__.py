@@ -9,8 +9,8 @@ A protocol has
 ``StreamDecoder(route)``
     the state of one stream: ``decode_event(data, event) -> list[Chunk]`` for each server-sent event, then
     ``finish() -> ModelResponse`` at the end of the bytes; ``text`` is what came so far.
-``decode_error(status, headers, body) -> APIStatusError``
-    an answer with an error status.
+``decode_error(status, headers, body, secrets=()) -> APIStatusError``
+    an answer with an error status; none of `secrets` is in the message, not even a piece of one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from turnout.errors import ConfigurationError
 from turnout.responses import Warning
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from turnout.chunks import Chunk
     from turnout.errors import APIStatusError
@@ -39,13 +39,14 @@ PROTOCOLS = ("openai_chat",)
 class EncodedRequest(Struct, frozen=True, kw_only=True):
     """The body to send and the headers that the protocol asks for.
 
-    `added` names the top-level fields of the body that turnout added or translated: a server that refuses one of them
-    gets the request again without it.
+    `added` names the top-level fields of the body that turnout added by itself, `translated` those that it made of a
+    setting of another name: a server that refuses one of them gets the request again without it.
     """
 
     body: bytes
     headers: dict[str, str]
     added: frozenset[str] = frozenset()
+    translated: frozenset[str] = frozenset()
     warnings: tuple[Warning, ...] = ()
 
 
@@ -86,7 +87,9 @@ class WireProtocol(Protocol):
         """Return the state for one stream."""
         ...
 
-    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> APIStatusError:
+    def decode_error(
+        self, status: int, headers: Mapping[str, str], body: bytes, secrets: Sequence[str] = ()
+    ) -> APIStatusError:
         """Return the error that an answer with an error status stands for."""
         ...
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from chat_streams import DONE, call_event, delta_event, piece, stream, types_of
+from chat_streams import DONE, call_event, delta_event, make_route, piece, stream, types_of
 
 from turnout.chunks import ToolCallDelta, ToolCallEnd, ToolCallStart
 from turnout.messages import ToolCall
+from turnout.protocols.openai_chat import decode
 
 
 def calls_of(*events):
@@ -199,3 +200,49 @@ def test_a_function_that_is_absent_or_odd_makes_a_call_without_name():
     assert calls_of(call_event({"index": "0", "id": 5})) == [("", {})]
     assert calls_of(call_event({"index": "0", "id": 5, "function": "f"})) == [("", {})]
     assert calls_of(call_event({"index": 0, "id": "a"})) == [("", {})]
+
+
+def test_calls_that_share_an_id_are_kept_apart_by_index_and_name():
+    _, response = stream(
+        [
+            call_event(piece("f", '{"x":', index=0, id="a"), piece("g", '{"y":', index=1, id="a")),
+            call_event(piece(None, "1}", index=0, id="a"), piece(None, "2}", index=1, id="a")),
+            DONE,
+        ]
+    )
+    assert [(call.name, call.arguments) for call in response.tool_calls] == [("f", {"x": 1}), ("g", {"y": 2})]
+    first, second = response.tool_calls
+    assert first.id == "a"
+    assert second.id.startswith("call_")
+
+
+@pytest.mark.parametrize("name", ["f", "g"])
+def test_every_call_of_a_whole_message_is_one_of_its_own(name):
+    message = {"tool_calls": [piece("f", '{"x":1}', id="a"), piece(name, '{"x":2}', id="a"), piece("h", "{}", id="b")]}
+    response = decode(json.dumps({"choices": [{"message": message}]}).encode(), make_route())
+    assert [(call.name, call.arguments) for call in response.tool_calls] == [
+        ("f", {"x": 1}),
+        (name, {"x": 2}),
+        ("h", {}),
+    ]
+    assert len({call.id for call in response.tool_calls}) == 3
+
+
+def test_the_old_form_of_a_call_is_a_call_with_an_id_of_our_own():
+    events = [delta_event(function_call={"name": "f", "arguments": ""}), delta_event(function_call={"arguments": "{}"})]
+    _, response = stream([*events, delta_event("function_call")])
+    [call] = response.tool_calls
+    assert (call.name, call.arguments, call.id[:5]) == ("f", {}, "call_")
+    assert response.finish_reason == "tool_calls"
+    assert calls_of(delta_event(content="a", function_call={"name": "", "arguments": ""})) == []
+    assert calls_of(delta_event(function_call={"name": "f", "arguments": {"x": 1}})) == [("f", {"x": 1})]
+
+
+def test_the_text_for_a_custom_tool_is_the_argument_input():
+    custom = {"index": 0, "id": "a", "type": "custom", "custom": {"name": "run", "input": '{"a"'}}
+    rest = {"index": 0, "custom": {"input": ": 1}"}}
+    assert calls_of(call_event(custom), call_event(rest)) == [("run", {"input": '{"a": 1}'})]
+    odd = {**custom, "id": 7}
+    assert calls_of(call_event(odd)) == [("run", {"input": '{"a"'})]
+    empty = piece("f", "{}", custom={"name": "", "input": ""})
+    assert calls_of(call_event(empty)) == [("f", {})]

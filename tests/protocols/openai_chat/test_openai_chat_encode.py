@@ -17,6 +17,7 @@ from turnout.messages import (
     Image,
     Message,
     Reasoning,
+    Refusal,
     ServerTool,
     Text,
     ToolCall,
@@ -46,7 +47,7 @@ def settings_of(dropped=frozenset(), quirks=None, **settings):
     request = encoded(settings=ModelSettings(**settings), dropped=dropped, quirks=quirks)
     body = json.loads(request.body)
     del body["model"], body["messages"]
-    return body, [(warning.code, warning.message) for warning in request.warnings], request.added
+    return body, [(warning.code, warning.message) for warning in request.warnings], request.translated
 
 
 # -- the frame --------------------------------------------------------------------------------------------------------
@@ -64,6 +65,8 @@ def test_a_stream_asks_for_the_usage():
     assert request.body.endswith(b'"stream":true,"stream_options":{"include_usage":true}}')
     assert request.headers["accept"] == "text/event-stream"
     assert request.added == {"stream_options"}
+    mine = encoded(stream=True, provider_options={"p": {"stream_options": {"include_usage": False}}})
+    assert mine.added == frozenset()
 
 
 def test_stream_options_that_were_refused_are_left_out_with_a_warning():
@@ -89,7 +92,7 @@ def test_no_messages_is_an_error():
 
 
 def test_settings_that_were_given_are_sent_under_the_names_of_the_wire():
-    body, warnings, added = settings_of(
+    body, warnings, translated = settings_of(
         temperature=0.3,
         top_p=0.9,
         top_k=5,
@@ -112,14 +115,14 @@ def test_settings_that_were_given_are_sent_under_the_names_of_the_wire():
         "reasoning_effort": "low",
     }
     assert warnings == []
-    assert added == {"max_tokens", "reasoning_effort"}
+    assert translated == {"max_tokens", "reasoning_effort"}
 
 
 def test_quirks_name_the_fields_of_limit_and_seed():
     quirks = {"max_tokens_field": "max_completion_tokens", "seed_field": "random_seed"}
-    body, _, added = settings_of(quirks=quirks, max_output_tokens=7, seed=1)
+    body, _, translated = settings_of(quirks=quirks, max_output_tokens=7, seed=1)
     assert body == {"max_completion_tokens": 7, "random_seed": 1}
-    assert added == {"max_completion_tokens", "random_seed"}
+    assert translated == {"max_completion_tokens", "random_seed"}
     assert settings_of(quirks=quirks)[2] == frozenset()
 
 
@@ -138,12 +141,12 @@ def test_a_setting_that_is_refused_is_left_out_with_a_warning(how):
 )
 def test_a_limit_of_tokens_that_is_refused_is_sent_under_its_other_name(usual, other):
     quirks = {"max_tokens_field": usual}
-    body, warnings, added = settings_of(dropped=frozenset({usual}), quirks=quirks, max_output_tokens=7)
+    body, warnings, translated = settings_of(dropped=frozenset({usual}), quirks=quirks, max_output_tokens=7)
     assert body == {other: 7}
-    assert added == {other}
+    assert translated == {other}
     assert [code for code, _ in warnings] == ["renamed_setting"]
-    body, warnings, added = settings_of(dropped=frozenset({usual, other}), quirks=quirks, max_output_tokens=7)
-    assert (body, added) == ({}, frozenset())
+    body, warnings, translated = settings_of(dropped=frozenset({usual, other}), quirks=quirks, max_output_tokens=7)
+    assert (body, translated) == ({}, frozenset())
     assert [code for code, _ in warnings] == ["dropped_setting"]
 
 
@@ -285,6 +288,23 @@ def test_reasoning_goes_back_only_as_details_and_only_to_its_provider():
     assert messages_of(Message.assistant(mine, plain, foreign, "t", mine)) == [
         {"role": "assistant", "content": "t", "reasoning_details": details * 2}
     ]
+
+
+def test_a_refusal_goes_back_as_one():
+    assert messages_of(Message.assistant(Refusal("no"))) == [{"role": "assistant", "content": "", "refusal": "no"}]
+    with pytest.raises(InvalidInputError, match="a Refusal cannot be part of this message"):
+        messages_of(Message.user(Refusal("no")))
+
+
+def test_fields_for_every_provider_are_merged_under_those_for_this_one():
+    message = Message("assistant", [Text("a")], provider_options={"*": {"prefix": True, "x": 1}, "p": {"x": 2}})
+    assert messages_of(message) == [{"role": "assistant", "content": "a", "prefix": True, "x": 2}]
+
+
+@pytest.mark.parametrize("content", [[], [Text("a")], [Text("a"), Text("b")]])
+def test_a_role_that_is_none_is_an_error(content):
+    with pytest.raises(InvalidInputError, match=r"messages\[1\]\.role is 'bogus': use one of system, user"):
+        encoded([*HELLO, Message("bogus", content)])
 
 
 def test_what_an_assistant_cannot_send_back_is_left_out_with_a_warning():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from turnout.errors import InvalidInputError
-from turnout.messages import Audio, File, Image, Message, Reasoning, Text, ToolCall, ToolResult, Video
+from turnout.messages import Audio, File, Image, Message, Reasoning, Refusal, Text, ToolCall, ToolResult, Video
 from turnout.protocols.openai_chat import parse_messages
 
 
@@ -37,7 +37,7 @@ def test_messages_among_dicts_stay_as_they_are():
         ({"type": "text", "text": "a"}, Text("a")),
         ({"type": "input_text", "text": "a"}, Text("a")),
         ({"type": "output_text", "text": "a"}, Text("a")),
-        ({"type": "refusal", "refusal": "no"}, Text("no")),
+        ({"type": "refusal", "refusal": "no"}, Refusal("no")),
         ({"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, Reasoning("hm")),
         ({"type": "image_url", "image_url": {"url": "https://h/i", "detail": "low"}}, Image(url="https://h/i")),
         ({"type": "image_url", "image_url": "https://h/i"}, Image(url="https://h/i")),
@@ -81,7 +81,7 @@ def test_an_assistants_message_with_everything(arguments, call):
         "refusal": "no",
         "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": arguments}}],
     }
-    assert parsed(message).content == [Reasoning("hm"), Text("a"), Text("no"), call]
+    assert parsed(message).content == [Reasoning("hm"), Text("a"), Refusal("no"), call]
 
 
 def test_reasoning_details_are_kept_for_the_provider_that_is_given():
@@ -102,7 +102,13 @@ def test_a_tools_message():
 def test_fields_that_turnout_does_not_know_are_kept_for_the_provider_that_is_given():
     message = {"role": "assistant", "content": "a", "prefix": True, "audio": None}
     assert parsed(message, provider="p").provider_options == {"p": {"prefix": True}}
-    assert parsed(message).provider_options == {}
+    assert parsed(message).provider_options == {"*": {"prefix": True}}
+    assert parsed({**message, "prefix": None, "annotations": [], "executed_tools": []}).provider_options == {}
+
+
+def test_a_call_of_a_custom_tool_is_a_call_with_its_input():
+    call = {"id": "a", "type": "custom", "custom": {"name": "f", "input": "x = 1"}}
+    assert parsed({"role": "assistant", "tool_calls": [call]}).content == [ToolCall("a", "f", {"input": "x = 1"})]
 
 
 @pytest.mark.parametrize(
@@ -111,6 +117,7 @@ def test_fields_that_turnout_does_not_know_are_kept_for_the_provider_that_is_giv
         ("hello", r"messages\[0\] is a str: give dicts"),
         ({"content": "a"}, r"messages\[0\]\.role is None: use one of system, developer, user, assistant, tool"),
         ({"role": "function", "content": "a"}, r"\.role is 'function'"),
+        ({"role": "assistant", "function_call": {"name": "f"}}, r"\.function_call is the old form.*give `tool_calls`"),
         ({"role": "user"}, r"\.content is missing"),
         ({"role": "user", "content": 5}, r"\.content is a int"),
         ({"role": "user", "content": "a", "name": 5}, r"\.name is a int"),

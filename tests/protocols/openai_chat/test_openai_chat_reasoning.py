@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from turnout.chunks import ReasoningDelta, TextDelta
 from turnout.messages import Message, Reasoning, Text, ToolCall
-from turnout.protocols.openai_chat.thinking import ThinkSplitter
+from turnout.protocols.openai_chat.thinking import DetailLog, ThinkSplitter
 
 
 @pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
@@ -134,3 +134,13 @@ def test_no_tag_is_split_where_the_provider_tells_the_reasoning_itself():
 def test_what_was_held_back_comes_out_before_a_tool_call():
     _, response = stream([delta_event(content="<thi"), call_event(piece("f", "{}", index=0, id="a")), DONE])
     assert response.message.content == [Text("<thi"), ToolCall("a", "f", {})]
+
+
+def test_fifty_thousand_pieces_of_one_detail_are_joined_once():
+    detail = {"type": "reasoning.text", "index": 0, "text": "some words "}
+    log = DetailLog()
+    for _ in range(50_000):
+        log.add(detail)
+    log.add({"type": "reasoning.text", "index": 0, "text": None, "signature": "s"})
+    assert log.build() == [{**detail, "text": "some words " * 50_000, "signature": "s"}]
+    assert detail["text"] == "some words "

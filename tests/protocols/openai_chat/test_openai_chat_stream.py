@@ -9,7 +9,7 @@ from chat_streams import DONE, STOP, call_event, delta_event, joined, make_route
 
 from turnout.chunks import ErrorChunk, RefusalDelta, ServerToolChunk, TextDelta
 from turnout.errors import TruncatedStreamError
-from turnout.messages import Image, Reasoning, ServerTool, Text
+from turnout.messages import Image, Reasoning, Refusal, ServerTool, Text
 from turnout.protocols.openai_chat import StreamDecoder
 
 
@@ -141,7 +141,7 @@ def test_content_as_a_list_is_text_thinking_refusal_and_images():
         {"type": "image_url", "image_url": {"url": "https://h/i.png"}},
     ]
     chunks, response = stream([delta_event(content=parts), STOP])
-    assert response.message.content == [Reasoning("hm yes"), Text("abc"), Image(url="https://h/i.png")]
+    assert response.message.content == [Reasoning("hm yes"), Text("abc"), Image(url="https://h/i.png"), Refusal("no")]
     assert response.refusal == "no"
     assert RefusalDelta("no") in chunks
 
@@ -204,3 +204,10 @@ def test_tools_that_the_provider_ran_are_parts_and_a_later_record_completes_the_
 def test_sound_that_nobody_reads_yet_is_a_warning(audio, codes):
     _, response = stream([delta_event(audio=audio), delta_event(audio=[], id={}), STOP])
     assert [warning.code for warning in response.warnings] == codes
+
+
+def test_a_second_choice_in_a_stream_is_told():
+    other = json.dumps({"choices": [{"index": 1, "delta": {"content": "b"}}]}).encode()
+    _, response = stream([delta_event(content="a"), other, STOP])
+    assert response.text == "a"
+    assert [warning.code for warning in response.warnings] == ["unread_content"]

@@ -110,3 +110,15 @@ def test_cached_tokens_that_a_provider_counts_beside_the_input_are_added_to_it()
     assert told.total_tokens == 125
     few = {**beside, "cache_read_input_tokens": 4, "total_tokens": 19}
     assert (usage_of(few).input_tokens, usage_of(few).output_tokens) == (14, 5)
+
+
+@pytest.mark.parametrize(
+    "empty", [{}, {"prompt_tokens": None, "total_tokens": None}, {"prompt_tokens_details": {}}, {"prompt_tokens": "?"}]
+)
+def test_an_empty_usage_after_usage_does_not_wipe_it_out(empty):
+    told = json.dumps({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 1}}).encode()
+    later = [
+        json.dumps({"choices": [], **fields}).encode() for fields in ({"usage": empty}, {"x_groq": {"usage": empty}})
+    ]
+    _, response = stream([told, *later, STOP])
+    assert response.usage.input_tokens == 3

@@ -22,7 +22,7 @@ from turnout.errors import (
     ServerError,
     TurnoutError,
 )
-from turnout.messages import Reasoning, Text, ToolCall
+from turnout.messages import Reasoning, Refusal, Text, ToolCall
 from turnout.protocols.openai_chat import decode
 
 
@@ -162,3 +162,21 @@ def test_only_200_bytes_of_a_foreign_body_are_quoted():
 def test_no_json_whatever_makes_another_error_than_turnouts(value):
     with contextlib.suppress(TurnoutError):
         decode(json.dumps(value).encode(), make_route())
+
+
+@pytest.mark.parametrize("index", [0, 1, None])
+def test_only_the_first_choice_is_read_and_the_others_are_told(index):
+    choices = [
+        {"index": 0, "message": {"content": "a"}, "finish_reason": "stop"},
+        {"index": index, "message": {"content": "b"}, "finish_reason": "length"},
+    ]
+    response = decode(json.dumps({"choices": choices}).encode(), make_route())
+    assert (response.text, response.finish_reason) == ("a", "stop")
+    assert [warning.code for warning in response.warnings] == ["unread_content"]
+    assert decode(whole(content="a"), make_route()).warnings == []
+
+
+def test_a_refusal_is_a_part_of_the_message():
+    response = decode(whole(content=None, refusal="no"), make_route())
+    assert response.message.content == [Refusal("no")]
+    assert (response.text, response.refusal) == ("", "no")

@@ -17,10 +17,10 @@ from turnout.chunks import (
     TextEnd,
     TextStart,
 )
-from turnout.messages import Image, Message, Part, Reasoning, ServerTool, Text
+from turnout.messages import Image, Message, Part, Reasoning, Refusal, ServerTool, Text
 from turnout.protocols.openai_chat.calls import CallTracker, PendingCall
-from turnout.protocols.openai_chat.thinking import ThinkSplitter, merge_detail, read_reasoning, read_thinking_part
-from turnout.protocols.openai_chat.wire import as_text, is_array, is_object, objects
+from turnout.protocols.openai_chat.thinking import DetailLog, ThinkSplitter, read_reasoning, read_thinking_part
+from turnout.protocols.openai_chat.wire import Call, as_text, is_array, is_object, objects
 from turnout.responses import Warning
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Answer:
         self._calls = CallTracker()
         self._placed_calls = 0
         self._run_tools: dict[str, _RunTool] = {}
-        self._details: list[Any] = []
+        self._details = DetailLog()
         self._unread: set[str] = set()
         self.refusals: list[str] = []
         self.chunks: list[Chunk] = []
@@ -89,7 +89,7 @@ class Answer:
     @property
     def is_empty(self) -> bool:
         """Whether nothing at all has come."""
-        return not (self._blocks or self._details or self.refusals or self.has_calls)
+        return not (self._blocks or self._details.build() or self.refusals or self.has_calls)
 
     @property
     def warnings(self) -> list[Warning]:
@@ -117,6 +117,8 @@ class Answer:
             self.chunks.append(RefusalDelta(delta.refusal))
         if delta.tool_calls:
             self._add_calls(delta.tool_calls)
+        elif delta.function_call and (delta.function_call.name or delta.function_call.arguments):
+            self._add_calls([Call(function=delta.function_call)])
         if delta.executed_tools:
             self._add_run_tools(delta.executed_tools)
         if delta.images:
@@ -134,8 +136,11 @@ class Answer:
     def build(self) -> Message:
         """Return the message; `close` was called before."""
         parts = [self._build_part(block) for block in self._blocks]
-        if self._details:
-            _attach(self._details, self._provider, parts)
+        details = self._details.build()
+        if details:
+            _attach(details, self._provider, parts)
+        if self.refusals:
+            parts.append(Refusal("".join(self.refusals)))
         return Message("assistant", parts)
 
     def _build_part(self, block: _Block | _RunTool | PendingCall | Image) -> Part:
@@ -207,9 +212,9 @@ class Answer:
 
     def _add_details(self, details: object) -> None:
         for detail in details if is_array(details) else []:
-            merge_detail(self._details, detail)
+            self._details.add(detail)
 
-    def _add_calls(self, pieces: list[Any]) -> None:
+    def _add_calls(self, pieces: list[Call]) -> None:
         self._stop_splitting()
         for piece in pieces:
             chunks = self._calls.add(piece)

@@ -19,18 +19,30 @@ _MARKS = re.compile(r'\\.?|["{}]', re.DOTALL)
 
 
 class PendingCall:
-    """One tool call while its pieces come."""
+    """One tool call while its pieces come. Of a custom tool's call the pieces are its input, which is any text."""
 
-    __slots__ = ("_braces", "_is_whole", "id", "is_id_made_up", "is_started", "name", "pieces")
+    __slots__ = (
+        "_braces",
+        "_is_whole",
+        "id",
+        "index",
+        "is_custom",
+        "is_started",
+        "name",
+        "pieces",
+        "told_id",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, index: int | None) -> None:
         self._braces = _BraceCounter()
         self._is_whole: bool | None = None
         self.id = ""
+        self.told_id = ""  # as the provider wrote it, also where another call has it
         self.name = ""
+        self.index = index
+        self.is_custom = False
         self.pieces: list[str] = []
         self.is_started = False
-        self.is_id_made_up = False
 
     def is_whole(self) -> bool:
         """Tell whether the arguments so far are a JSON object already.
@@ -42,8 +54,13 @@ class PendingCall:
         return self._is_whole is True
 
     def build(self) -> ToolCall:
-        """Return the call; arguments that are no JSON object are kept as they were written."""
+        """Return the call; arguments that are no JSON object are kept as they were written.
+
+        The text that a custom tool gets becomes the argument `input`.
+        """
         written = "".join(self.pieces)
+        if self.is_custom:
+            return ToolCall(self.id, self.name, {"input": written})
         if not written.strip() or written == "null":
             return ToolCall(self.id, self.name, {})
         arguments = read_object(written)
@@ -99,17 +116,19 @@ class CallTracker:
 
     def add(self, piece: Call) -> list[Chunk]:
         """Take in one piece and return the chunks that it makes; a call starts once its name is known."""
-        name = (piece.function and piece.function.name) or ""
-        text = (piece.function and piece.function.arguments) or ""
+        name, text = _read_piece(piece)
         call = self._find(piece, name, text)
         if call is None:
-            call = self._by_index[piece.index] = PendingCall()
+            call = self._by_index[piece.index] = PendingCall(piece.index)
             self.calls.append(call)
         if not call.is_started:
             call.name = call.name or name
-            if piece.id and not call.id:
-                call.id = piece.id
-                self._by_id[call.id] = call
+            call.is_custom = call.is_custom or _is_custom(piece)
+            if piece.id and not call.told_id:
+                call.told_id = piece.id
+                if piece.id not in self._by_id:  # else one is made up: two calls with one id cannot be answered
+                    call.id = piece.id
+                    self._by_id[call.id] = call
         if text:
             call.pieces.append(text)
         if not call.is_started and call.name:
@@ -127,19 +146,29 @@ class CallTracker:
 
     def _find(self, piece: Call, name: str, text: str) -> PendingCall | None:
         if piece.id:
-            return self._by_id.get(piece.id) or self._find_unnamed(piece, name, text)
+            known = self._find_by_id(piece, name)
+            return self._find_unnamed(piece, name, text) if known is None else known
         call = self._latest() if piece.index is None else self._by_index.get(piece.index)
         if call is None or not name or not call.name:
             return call
         return None if name != call.name or call.is_whole() else call
+
+    def _find_by_id(self, piece: Call, name: str) -> PendingCall | None:
+        """Find the call with the piece's id; one of another index and another name is another call all the same."""
+        placed = self._by_index.get(piece.index)
+        if placed is not None and placed.told_id == piece.id:
+            return placed
+        known = self._by_id.get(piece.id or "")
+        if known is None or None in (piece.index, known.index) or piece.index == known.index:
+            return known
+        return None if name and known.name and name != known.name else known
 
     def _find_unnamed(self, piece: Call, name: str, text: str) -> PendingCall | None:
         """Find the call that a piece with a new id goes on with: one without an id, or any when it brings no name."""
         call = self._by_index.get(piece.index)
         if call is None or (call.is_started and name):
             return None
-        has_id = bool(call.id) and not call.is_id_made_up
-        return None if has_id and (name or not text) else call
+        return None if call.told_id and (name or not text) else call
 
     def _latest(self) -> PendingCall | None:
         return self.calls[-1] if self.calls else None
@@ -149,6 +178,30 @@ def start(call: PendingCall) -> list[Chunk]:
     """Return the chunks that begin `call`, with the arguments that came before its name; a missing id is made up."""
     call.is_started = True
     if not call.id:
-        call.id, call.is_id_made_up = f"call_{urandom(12).hex()}", True
+        call.id = f"call_{urandom(12).hex()}"
     begun: list[Chunk] = [ToolCallStart(call.id, call.name)]
     return [*begun, ToolCallDelta(call.id, "".join(call.pieces))] if call.pieces else begun
+
+
+def separate_calls(calls: list[Call]) -> None:
+    """Number the calls of a whole message, and let none share an id: each is a call of its own, and no piece."""
+    seen: set[str] = set()
+    for index, call in enumerate(calls):
+        call.index = index
+        if call.id in seen:
+            call.id = None
+        elif call.id:
+            seen.add(call.id)
+
+
+def _is_custom(piece: Call) -> bool:
+    return piece.custom is not None and bool(piece.custom.name or piece.custom.input)
+
+
+def _read_piece(piece: Call) -> tuple[str, str]:
+    """Return the name and the text of the arguments, or of a custom tool's input."""
+    if piece.custom is not None and _is_custom(piece):
+        return piece.custom.name or "", piece.custom.input or ""
+    if piece.function is not None:
+        return piece.function.name or "", piece.function.arguments or ""
+    return "", ""

@@ -35,9 +35,9 @@ def decode(body: bytes, route: Route) -> ModelResponse:
     try:
         wire = read_strictly(body)
     except (ValueError, RecursionError):
-        wire = _read_leniently(body)
+        wire = _read_leniently(body, route)
     if wire.error or not wire.choices:
-        _raise_error(wire, body)
+        _raise_error(wire, body, route)
     decoder = StreamDecoder(route)
     response = decoder.read_whole(wire)
     reason = response.raw_finish_reason
@@ -48,35 +48,36 @@ def decode(body: bytes, route: Route) -> ModelResponse:
     return response
 
 
-def _read_leniently(body: bytes) -> Body:
+def _read_leniently(body: bytes, route: Route) -> Body:
     try:
         value = read_json(body)
     except UnreadableJSONError as error:
         if error.is_cut:
             what = "a body that breaks off" if body.strip() else "an empty body"
-            raise _response_error(what, body, "try again", is_retryable=True) from None
-        _raise_foreign(body)
+            raise _response_error(what, body, route, "try again", is_retryable=True) from None
+        _raise_foreign(body, route)
     return convert_leniently(value) if is_object(value) else Body()
 
 
-def _raise_error(wire: Body, body: bytes) -> NoReturn:
+def _raise_error(wire: Body, body: bytes, route: Route) -> NoReturn:
     value = try_read_json(body)
-    report = read_report(value) if wire.error else read_hidden_report(value)
+    report = read_report(value, route.secrets) if wire.error else read_hidden_report(value, route.secrets)
     if report is not None:
         raise error_from_report(report, body=body)
     if wire.choices is None:
-        _raise_foreign(body)
-    raise _response_error("no choices", body, "try again, or name a fallback model", is_retryable=True)
+        _raise_foreign(body, route)
+    raise _response_error("no choices", body, route, "try again, or name a fallback model", is_retryable=True)
 
 
-def _raise_foreign(body: bytes) -> NoReturn:
+def _raise_foreign(body: bytes, route: Route) -> NoReturn:
     """Raise the error for a body that some other kind of server sent."""
-    what = "a web page" if is_web_page(quote(body)) else "a body that is no chat completion"
+    what = "a web page" if is_web_page(quote(body, route.secrets)) else "a body that is no chat completion"
     cure = "check the base URL: it should end where `/chat/completions` begins (often in `/v1`)"
-    raise _response_error(what, body, cure, is_retryable=False)
+    raise _response_error(what, body, route, cure, is_retryable=False)
 
 
-def _response_error(what: str, body: bytes, cure: str, *, is_retryable: bool) -> ResponseError:
-    error = ResponseError(f"the provider answered 200 with {what}: {quote(body)!r}: {cure}", status=200, body=body)
+def _response_error(what: str, body: bytes, route: Route, cure: str, *, is_retryable: bool) -> ResponseError:
+    quoted = quote(body, route.secrets)
+    error = ResponseError(f"the provider answered 200 with {what}: {quoted!r}: {cure}", status=200, body=body)
     error.is_retryable = is_retryable
     return error

@@ -31,7 +31,8 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
     warnings: list[Warning] = []
     refused = dropped.union(route.quirks.rejected_fields)
     body: dict[str, Any] = {"model": route.model, "messages": write_messages(request.messages, route, warnings)}
-    added = _add_settings(body, request.settings, route, refused, warnings)
+    translated = _add_settings(body, request.settings, route, refused, warnings)
+    added: set[str] = set()
     if request.stream:
         body["stream"] = True
         if "stream_options" not in refused:
@@ -39,7 +40,7 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
             added.add("stream_options")
         elif "stream_options" in dropped:
             warnings.append(_dropped("stream_options", "usage and cost may be unknown"))
-    options = request.provider_options.get(route.provider)
+    options = request.provider_options.get(route.provider, {})
     if options:
         body = _merge_options(body, options, request, route.provider)
     encoded = _to_bytes(body)
@@ -47,7 +48,13 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         "content-type": "application/json",
         "accept": "text/event-stream" if request.stream else "application/json",
     }
-    return EncodedRequest(body=encoded, headers=headers, added=frozenset(added), warnings=tuple(warnings))
+    return EncodedRequest(
+        body=encoded,
+        headers=headers,
+        added=frozenset(added - options.keys()),
+        translated=frozenset(translated - options.keys()),
+        warnings=tuple(warnings),
+    )
 
 
 def _add_settings(
@@ -55,23 +62,23 @@ def _add_settings(
 ) -> set[str]:
     """Write the settings that were given into `body`; return the fields that are translated, not named by the user."""
     given: dict[str, Any] = {name: value for name in _PLAIN if (value := getattr(settings, name)) is not None}
-    added: set[str] = {"reasoning_effort"} & given.keys()
+    translated: set[str] = {"reasoning_effort"} & given.keys()
     if settings.seed is not None:
         name = route.quirks.seed_field
         given[name] = settings.seed
         if name != "seed":
-            added.add(name)
+            translated.add(name)
     if settings.max_output_tokens is not None:
         name = _name_limit(route.quirks.max_tokens_field, refused, warnings)
         given[name] = settings.max_output_tokens
-        added.add(name)
+        translated.add(name)
     for name, value in given.items():
         if name in refused:
             warnings.append(_dropped(name, "the model answers without it"))
             continue
         check_value(value, f"settings.{name}")
         body[name] = value
-    return added & body.keys()
+    return translated & body.keys()
 
 
 def _name_limit(usual: str, refused: frozenset[str], warnings: list[Warning]) -> str:

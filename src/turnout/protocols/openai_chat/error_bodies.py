@@ -3,42 +3,46 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from turnout.errors import redact_bytes
 from turnout.protocols.openai_chat.wire import as_text, is_array, is_object, objects, try_read_json
 from turnout.responses import ErrorReport
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _QUOTED_CHARS = 500
 _MESSAGE_NAMES = ("message", "msg", "error_message", "error_msg", "errorMessage", "detail", "title")
 
 
-def read_error_body(body: bytes) -> ErrorReport | None:
-    """Return what the body of an error answer says; `None` where it is empty.
+def read_error_body(body: bytes, secrets: Sequence[str]) -> ErrorReport | None:
+    """Return what the body of an error answer says, without `secrets`; `None` where it is empty.
 
     Of a web page only the title is told, of plain text and unknown JSON the beginning.
     """
-    return read_report(try_read_json(body)) or _read_text(body.decode("utf-8", "replace"))
+    return read_report(try_read_json(body), secrets) or _read_text(body.decode("utf-8", "replace"), secrets)
 
 
-def read_hidden_report(value: object) -> ErrorReport | None:
+def read_hidden_report(value: object, secrets: Sequence[str]) -> ErrorReport | None:
     """Return the error in a 200 that has neither choices nor `error`; `None` where it does not show that it is one.
 
     vLLM says ``"object": "error"``, FastAPI ``"detail"``, Cloudflare ``"errors"``; Google sends an array.
     """
     if is_array(value):
-        return read_report(value) if any("error" in item for item in objects(value)) else None
+        return read_report(value, secrets) if any("error" in item for item in objects(value)) else None
     if not is_object(value):
         return None
     is_one = "error" in (value.get("object"), value.get("type")) or value.get("detail") or value.get("errors")
-    return read_report(value) if is_one else None
+    return read_report(value, secrets) if is_one else None
 
 
-def read_report(value: object) -> ErrorReport | None:
-    """Return what a decoded error body says: the words, the provider's code, and the field that it objects to."""
+def read_report(value: object, secrets: Sequence[str]) -> ErrorReport | None:
+    """Return what a decoded error body says: the words without `secrets`, the code, the field that it objects to."""
     if is_array(value):
         value = value[0] if value else None
     if isinstance(value, str):
-        return ErrorReport(message=_shorten(value)) if value.strip() else None
+        return ErrorReport(message=_shorten(value, secrets)) if value.strip() else None
     if not is_object(value):
         return None
     for holder in _find_holders(value):
@@ -47,7 +51,7 @@ def read_report(value: object) -> ErrorReport | None:
         if message or code:
             message = (message or "the provider gave no reason") + _read_upstream(holder)
             param = param or as_text(holder.get("param")) or None
-            return ErrorReport(message=_shorten(message), code=code, param=param, details=holder)
+            return ErrorReport(message=_shorten(message, secrets), code=code, param=param, details=holder)
     return None
 
 
@@ -114,13 +118,15 @@ def is_web_page(text: str) -> bool:
     return re.match(r"\s*<(!doctype|html|\?xml|head|body)", text, re.IGNORECASE) is not None
 
 
-def _read_text(text: str) -> ErrorReport | None:
+def _read_text(text: str, secrets: Sequence[str]) -> ErrorReport | None:
     if is_web_page(text):
         title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
         words = " ".join(title.group(1).split()) if title else ""
-        return ErrorReport(message=f"a web page: {words}" if words else "a web page")
-    return ErrorReport(message=_shorten(text.strip())) if text.strip() else None
+        return ErrorReport(message=_shorten(f"a web page: {words}", secrets) if words else "a web page")
+    return ErrorReport(message=_shorten(text.strip(), secrets)) if text.strip() else None
 
 
-def _shorten(text: str) -> str:
+def _shorten(text: str, secrets: Sequence[str]) -> str:
+    """Cut a long text once `secrets` are out of it, lest one be cut in two; JSON in it may spell one in escapes."""
+    text = redact_bytes(text.encode("utf-8", "replace"), secrets).decode()
     return text if len(text) <= _QUOTED_CHARS else text[:_QUOTED_CHARS] + "…"

@@ -22,7 +22,7 @@ from turnout.protocols.openai_chat.wire import is_object, objects
 from turnout.responses import REQUEST_ID_HEADERS, ErrorReport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _QUOTA = frozenset(
     {
@@ -97,10 +97,13 @@ _CURES: tuple[tuple[type[APIStatusError], str], ...] = (
 )
 
 
-def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> APIStatusError:
-    """Return the error that an answer with an error status stands for; `retry_after_s` is left to the caller."""
+def decode_error(status: int, headers: Mapping[str, str], body: bytes, secrets: Sequence[str] = ()) -> APIStatusError:
+    """Return the error that an answer with an error status stands for; `retry_after_s` is left to the caller.
+
+    The message holds none of `secrets`; the other attributes hold what came, for `TurnoutError.redact`.
+    """
     lowered = {name.lower(): value for name, value in headers.items()}
-    report = read_error_body(body) or ErrorReport(message="the provider gave no reason")
+    report = read_error_body(body, secrets) or ErrorReport(message="the provider gave no reason")
     request_id = next((lowered[name] for name in REQUEST_ID_HEADERS if lowered.get(name)), None)
     cure = _cure_redirect(lowered.get("location", "")) if 300 <= status < 400 else None
     return _build(status, report, cure, body=body, headers=lowered, request_id=request_id)

@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from turnout.errors import InvalidInputError
-from turnout.messages import Audio, File, Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult, Video
+from turnout.messages import (
+    Audio,
+    File,
+    Image,
+    Message,
+    Part,
+    Reasoning,
+    Refusal,
+    Role,
+    Text,
+    ToolCall,
+    ToolResult,
+    Video,
+)
 from turnout.protocols.openai_chat.media_parts import audio_type, read_base64
 from turnout.protocols.openai_chat.thinking import read_details, read_thinking_part
 from turnout.protocols.openai_chat.wire import is_array, is_object, read_object
@@ -33,15 +46,18 @@ _KNOWN = frozenset(
         "reasoning_details",
     ]
 )
+_ANSWER_ONLY = frozenset({"annotations", "executed_tools", "images"})
+"""Fields of an answer that no request takes."""
+
 _Dict = dict[str, Any]
 
 
 def parse_messages(items: Sequence[Mapping[str, Any] | Message], *, provider: str | None = None) -> list[Message]:
     """Return OpenAI-style message dicts as messages; `Message` objects among them stay as they are.
 
-    With `provider`, fields that turnout does not know (Mistral's ``prefix``) are kept in the message's
-    `provider_options`, and `reasoning_details` can go back to it; without, they are left out. Raises
-    `InvalidInputError` naming the index and the field.
+    Fields of a message that turnout does not know (Mistral's ``prefix``) are kept in the message's `provider_options`:
+    for `provider`, or for all (``"*"``). Unknown fields of a part (``detail``, ``cache_control``) are left out.
+    `reasoning_details` can go back to `provider` only. Raises `InvalidInputError` naming the index and the field.
     """
     return [
         item if isinstance(item, Message) else _parse_message(dict(item), f"messages[{index}]", provider)
@@ -71,8 +87,10 @@ def _parse_message(item: _Dict, where: str, provider: str | None) -> Message:
     name = item.get("name")
     if name is not None and not isinstance(name, str):
         raise _wrong(f"{where}.name", f"is a {type(name).__name__}", "give text")
-    extra = {key: value for key, value in item.items() if key not in _KNOWN and value is not None}
-    return Message(role, parts, name, {provider: extra} if provider and extra else {})
+    if item.get("function_call") is not None:
+        raise _wrong(f"{where}.function_call", "is the old form of a call", "give `tool_calls`, and tool messages")
+    extra = {key: value for key, value in item.items() if key not in _KNOWN | _ANSWER_ONLY and value is not None}
+    return Message(role, parts, name, {provider or "*": extra} if extra else {})
 
 
 def _parse_tool_result(item: _Dict, where: str) -> list[Part]:
@@ -109,8 +127,11 @@ def _parse_part(part: object, where: str) -> Part:
 
 
 def _parse_text(part: _Dict, where: str) -> Part:
-    field = "refusal" if part["type"] == "refusal" else "text"
-    return Text(_text_of(part, field, where))
+    return Text(_text_of(part, "text", where))
+
+
+def _parse_refusal_part(part: _Dict, where: str) -> Part:
+    return Refusal(_text_of(part, "refusal", where))
 
 
 def _parse_thinking(part: _Dict, _: str) -> Part:
@@ -145,7 +166,7 @@ _READERS: dict[str, Callable[[_Dict, str], Part]] = {
     "text": _parse_text,
     "input_text": _parse_text,
     "output_text": _parse_text,
-    "refusal": _parse_text,
+    "refusal": _parse_refusal_part,
     "thinking": _parse_thinking,
     "image_url": _parse_image,
     "input_image": _parse_image,
@@ -169,7 +190,7 @@ def _parse_reasoning(item: _Dict, provider: str | None) -> list[Part]:
 
 def _parse_refusal(item: _Dict) -> list[Part]:
     refusal = item.get("refusal")
-    return [Text(refusal)] if isinstance(refusal, str) and refusal else []
+    return [Refusal(refusal)] if isinstance(refusal, str) and refusal else []
 
 
 def _parse_calls(item: _Dict, where: str) -> list[Part]:
@@ -182,6 +203,8 @@ def _parse_calls(item: _Dict, where: str) -> list[Part]:
 def _parse_call(call: object, where: str) -> ToolCall:
     if not is_object(call):
         raise _wrong(where, f"is a {type(call).__name__}", "give a dict with `id` and `function`")
+    if call.get("type") == "custom":
+        return _parse_custom_call(call, where)
     function = _object_of(call, "function", where)
     identity, name = _text_of(call, "id", where), _text_of(function, "name", f"{where}.function")
     arguments = function.get("arguments")
@@ -193,6 +216,12 @@ def _parse_call(call: object, where: str) -> ToolCall:
         raise _wrong(f"{where}.function.arguments", f"is a {type(arguments).__name__}", "give JSON text or a dict")
     read = read_object(arguments)
     return ToolCall(identity, name, {}, arguments) if read is None else ToolCall(identity, name, read)
+
+
+def _parse_custom_call(call: _Dict, where: str) -> ToolCall:
+    custom = _object_of(call, "custom", where)
+    name, written = _text_of(custom, "name", f"{where}.custom"), _text_of(custom, "input", f"{where}.custom")
+    return ToolCall(_text_of(call, "id", where), name, {"input": written})
 
 
 def _text_of(holder: _Dict, field: str, where: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
 from turnout.errors import InvalidInputError
-from turnout.messages import Media, Message, Reasoning, ServerTool, Text, ToolCall, ToolResult
+from turnout.messages import Media, Message, Reasoning, Refusal, Role, ServerTool, Text, ToolCall, ToolResult
 from turnout.protocols.openai_chat.json_values import check_value
 from turnout.protocols.openai_chat.media_parts import write_media
 from turnout.requests import merge_deep
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from turnout.routing.route import Route
 
 _Wire = dict[str, Any]
+_ROLES = frozenset(get_args(Role))
 
 
 def write_messages(messages: list[Message], route: Route, warnings: list[Warning]) -> list[_Wire]:
     """Return `messages` as the wire has them; what had to be left out is told in `warnings`.
 
-    Raises `InvalidInputError` for a part that this wire cannot carry.
+    A `ToolResult` goes as its content, for this wire has no field for `is_error`. Raises `InvalidInputError` for a part
+    that this wire cannot carry.
     """
     if not messages:
         raise InvalidInputError("messages is empty: give at least one message, such as a string")
@@ -32,13 +34,21 @@ def write_messages(messages: list[Message], route: Route, warnings: list[Warning
     wire: list[_Wire] = []
     for index, message in enumerate(messages):
         where = f"messages[{index}]"
-        options = message.provider_options.get(route.provider)
+        if message.role not in _ROLES:
+            raise InvalidInputError(f"{where}.role is {message.role!r}: use one of {', '.join(get_args(Role))}")
+        options = read_options(message, route.provider)
         written = _write(message, where, route, warnings)
         if options:
             check_value(options, f"{where}.provider_options[{route.provider!r}]")
             written = [merge_deep(each, options) for each in written]
         wire += written
     return wire
+
+
+def read_options(message: Message, provider: str) -> _Wire:
+    """Return the fields of its own that `message` has for `provider`: those for all, and over them those for it."""
+    options = message.provider_options
+    return merge_deep(options.get("*", {}), options.get(provider, {})) if options else {}
 
 
 def merge_system_messages(messages: list[Message], provider: str) -> list[Message]:
@@ -49,7 +59,7 @@ def merge_system_messages(messages: list[Message], provider: str) -> list[Messag
         return messages
     options: _Wire = {}
     for message in system:
-        options = merge_deep(options, message.provider_options.get(provider, {}))
+        options = merge_deep(options, read_options(message, provider))
     texts = [_system_text(message, "messages") for message in system]
     return [Message("system", [Text("\n\n".join(texts))], provider_options={provider: options}), *rest]
 
@@ -116,6 +126,9 @@ def _write_assistant(parts: list[Part], where: str, route: Route, warnings: list
         for detail in part.details
     ]
     wire: _Wire = {"content": "".join(texts) if texts or not calls else None}
+    refusals = [part.text for part in parts if isinstance(part, Refusal)]
+    if refusals:
+        wire["refusal"] = "".join(refusals)
     if calls:
         wire["tool_calls"] = calls
     if details:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from turnout.chunks import ErrorChunk, UsageChunk
 from turnout.errors import MalformedStreamError, TruncatedStreamError
 from turnout.protocols.openai_chat.answer import Answer
+from turnout.protocols.openai_chat.calls import separate_calls
 from turnout.protocols.openai_chat.error_bodies import read_hidden_report, read_report
 from turnout.protocols.openai_chat.reasons import is_error, read_finish_reason
-from turnout.protocols.openai_chat.tokens import read_usage
+from turnout.protocols.openai_chat.tokens import has_counts, read_usage
 from turnout.protocols.openai_chat.wire import (
     Body,
     UnreadableJSONError,
@@ -25,6 +26,8 @@ from turnout.responses import ModelResponse, Warning
 from turnout.usage import Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from turnout.chunks import Chunk
     from turnout.protocols.openai_chat.wire import Choice, TokenCounts
     from turnout.routing.route import Route
@@ -41,12 +44,14 @@ class StreamDecoder:
 
     def __init__(self, route: Route) -> None:
         self._answer = Answer(route.provider)
+        self._secrets = route.secrets
         self._counts: TokenCounts | None = None
         self._usage = Usage()
         self._raw_finish_reason = ""
         self._id: str | None = None
         self._model: str | None = None
         self._index: int | None = None
+        self._has_other_choices = False
         self._cut: bytes | None = None
         self._is_closed = False
         self.is_complete = False
@@ -65,7 +70,7 @@ class StreamDecoder:
         if self.is_complete:
             return []
         if self._cut is not None:
-            raise _malformed(self._cut, self.text)
+            raise self._malformed(self._cut)
         try:
             body = read_strictly(data)
         except (ValueError, RecursionError):
@@ -92,11 +97,14 @@ class StreamDecoder:
             model=self._model,
             refusal="".join(answer.refusals) or None,
             raw_finish_reason=self._raw_finish_reason or None,
-            warnings=[*answer.warnings, *self._warn_of_reason()],
+            warnings=[*answer.warnings, *self._warn_of_choices(), *self._warn_of_reason()],
         )
 
     def read_whole(self, body: Body) -> ModelResponse:
         """Return the answer that `body`, a whole one with choices, holds: a stream of one event."""
+        choices = body.choices or []
+        self._has_other_choices = len(choices) > 1
+        body.choices = choices[:1]
         self._decode_body(body)
         self.is_complete = True
         return self.finish()[1]
@@ -104,7 +112,7 @@ class StreamDecoder:
     def _decode_body(self, body: Body) -> list[Chunk]:
         if self._id is None:
             self._id, self._model = body.id or None, body.model or None
-        if body.usage is not None:
+        if body.usage is not None and has_counts(body.usage):
             self._counts = body.usage
         chunks = self._answer.chunks = []
         for choice in body.choices or ():
@@ -112,6 +120,8 @@ class StreamDecoder:
                 self._index = choice.index or 0
             if (choice.index or 0) == self._index:
                 self._add_choice(choice)
+            else:
+                self._has_other_choices = True
         if body.x_groq is not None:
             self._read_x_groq(body.x_groq)
         return chunks
@@ -120,6 +130,7 @@ class StreamDecoder:
         delta = choice.delta
         if delta is None and self._answer.is_empty:
             delta = choice.message  # a whole message, in a body or from a server that streams it in one piece
+            separate_calls((delta and delta.tool_calls) or [])
         if delta is not None:
             self._answer.add(delta)
         if choice.finish_reason:
@@ -132,17 +143,19 @@ class StreamDecoder:
     def _read_x_groq(self, extra: object) -> None:
         """Groq tells the usage, and why it broke off, in a field of its own."""
         if is_object(extra):
-            self._counts = convert_counts(extra.get("usage")) or self._counts
+            counts = convert_counts(extra.get("usage"))
+            if counts is not None and has_counts(counts):
+                self._counts = counts
             if extra.get("error"):
-                self._answer.chunks.append(_error_chunk(extra))
+                self._answer.chunks.append(_error_chunk(extra, self._secrets))
 
     def _decode_rarity(self, body: Body, data: bytes, event: str) -> list[Chunk]:
         """Decode an event that is an error, or has no choices."""
         if body.error or event == "error":
-            return [_error_chunk(try_read_json(data))]
+            return [_error_chunk(try_read_json(data), self._secrets)]
         chunks = self._decode_body(body)
         if body.choices is None and body.usage is None:
-            report = read_hidden_report(try_read_json(data))
+            report = read_hidden_report(try_read_json(data), self._secrets)
             if report is not None:
                 return [ErrorChunk(report.message, report.code)]
         return chunks
@@ -162,20 +175,28 @@ class StreamDecoder:
         if value is None:
             return []
         if event == "error" or not is_object(value):
-            report = read_report(value)
+            report = read_report(value, self._secrets)
             if event == "error" or (report is not None and not isinstance(value, str)):
-                return [_error_chunk(value)]
-            raise _malformed(data, self.text)
+                return [_error_chunk(value, self._secrets)]
+            raise self._malformed(data)
         body = convert_leniently(value)
         return self._decode_rarity(body, data, event) if body.error or not body.choices else self._decode_body(body)
 
     def _read_unreadable(self, data: bytes, event: str, *, is_cut: bool) -> list[Chunk]:
         if event == "error":
-            return [ErrorChunk(quote(data))]
+            return [ErrorChunk(quote(data, self._secrets))]
         if not is_cut:
-            raise _malformed(data, self.text)
+            raise self._malformed(data)
         self._cut = data
         return []
+
+    def _malformed(self, data: bytes) -> MalformedStreamError:
+        return MalformedStreamError(
+            f"an event of the stream is no JSON: {quote(data, self._secrets)!r}: try again, or check that the base URL"
+            " is that of an OpenAI-compatible API",
+            body=data,
+            text=self.text,
+        )
 
     def _close(self) -> list[Chunk]:
         if self._is_closed:
@@ -188,6 +209,10 @@ class StreamDecoder:
             chunks.append(UsageChunk(self._usage))
         return chunks
 
+    def _warn_of_choices(self) -> list[Warning]:
+        told = "the provider sent several choices: turnout reads the first one only, and the others are lost"
+        return [Warning("unread_content", told)] if self._has_other_choices else []
+
     def _warn_of_reason(self) -> list[Warning]:
         if self._raw_finish_reason:
             return []
@@ -199,15 +224,6 @@ class StreamDecoder:
         ]
 
 
-def _error_chunk(value: object) -> ErrorChunk:
-    report = read_report(value)
+def _error_chunk(value: object, secrets: Sequence[str]) -> ErrorChunk:
+    report = read_report(value, secrets)
     return ErrorChunk("the provider gave no reason") if report is None else ErrorChunk(report.message, report.code)
-
-
-def _malformed(data: bytes, text: str) -> MalformedStreamError:
-    return MalformedStreamError(
-        f"an event of the stream is no JSON: {quote(data)!r}: try again, or check that the base URL is that of an"
-        " OpenAI-compatible API",
-        body=data,
-        text=text,
-    )

@@ -75,17 +75,38 @@ def read_details(details: object) -> str:
     return "".join([text for text in texts if isinstance(text, str)])
 
 
-def merge_detail(details: list[Any], detail: Any) -> None:
-    """Add `detail` to `details`; a piece of the last one (same type and index) is joined to it.
+class DetailLog:
+    """The provider's record of the reasoning; a piece of the last detail (same type and index) is joined to it.
 
     They go back to the provider as they came: https://openrouter.ai/docs/use-cases/reasoning-tokens.
     """
-    last = details[-1] if details else None
-    if not (is_object(last) and is_object(detail) and _are_pieces_of_one(last, detail)):
-        details.append(detail)
-        return
-    joined = {name: last[name] + detail[name] for name in ("text", "summary") if _is_text_in(name, last, detail)}
-    details[-1] = last | {name: value for name, value in detail.items() if value is not None} | joined
+
+    __slots__ = ("_details", "_pieces")
+
+    def __init__(self) -> None:
+        self._details: list[Any] = []
+        self._pieces: dict[str, list[str]] = {}  # of the last detail, joined when it is whole: many may come
+
+    def add(self, detail: Any) -> None:
+        """Take in one detail, or a piece of one."""
+        last = self._details[-1] if self._details else None
+        if not (is_object(last) and is_object(detail) and _are_pieces_of_one(last, detail)):
+            self.build()
+            self._details.append(dict(detail) if is_object(detail) else detail)
+            return
+        for name, value in detail.items():
+            if name in ("text", "summary") and isinstance(value, str) and isinstance(last.get(name), str):
+                self._pieces.setdefault(name, [last[name]]).append(value)
+            elif value is not None:
+                last[name] = value
+                self._pieces.pop(name, None)
+
+    def build(self) -> list[Any]:
+        """Return the details so far."""
+        for name, pieces in self._pieces.items():
+            self._details[-1][name] = "".join(pieces)
+        self._pieces = {}
+        return self._details
 
 
 def read_thinking_part(part: dict[str, Any]) -> str:
@@ -103,7 +124,3 @@ def _are_pieces_of_one(last: dict[str, Any], detail: dict[str, Any]) -> bool:
         and last.get("index") == detail.get("index")
         and detail.get("id") in (None, last.get("id"))
     )
-
-
-def _is_text_in(name: str, *details: dict[str, Any]) -> bool:
-    return all(isinstance(detail.get(name), str) for detail in details)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, TypeGuard
+from typing import TYPE_CHECKING, Annotated, Any, TypeGuard
 
 import msgspec
 from msgspec import Meta, Struct
+
+from turnout.errors import redact_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Function(Struct):
@@ -16,12 +21,20 @@ class Function(Struct):
     arguments: str | None = None
 
 
+class Custom(Struct):
+    """The name and the input (any text, or a piece of it) of a call of one of OpenAI's custom tools."""
+
+    name: str | None = None
+    input: str | None = None
+
+
 class Call(Struct):
     """A tool call, or a piece of one."""
 
     index: int | None = None
     id: str | None = None
     function: Function | None = None
+    custom: Custom | None = None
 
 
 class Delta(Struct):
@@ -35,6 +48,7 @@ class Delta(Struct):
     reasoning_content: str | None = None
     refusal: str | None = None
     tool_calls: list[Call] | None = None
+    function_call: Function | None = None  # before tool_calls; some servers still send it
     reasoning_details: Any = None
     executed_tools: Any = None
     images: Any = None
@@ -140,9 +154,9 @@ def read_object(text: str) -> dict[str, Any] | None:
     return value if is_object(value) else None
 
 
-def quote(data: bytes) -> str:
-    """Return the first 200 bytes of `data` as text, for a message."""
-    return data[:200].decode("utf-8", "replace")
+def quote(data: bytes, secrets: Sequence[str]) -> str:
+    """Return the first 200 bytes of `data` as text, for a message; `secrets` go first, lest one be cut in two."""
+    return redact_bytes(data, secrets)[:200].decode("utf-8", "replace")
 
 
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:
@@ -224,6 +238,7 @@ def _convert_delta(item: object) -> Delta | None:
         reasoning_content=as_text(item.get("reasoning_content")),
         refusal=as_text(item.get("refusal")),
         tool_calls=[_convert_call(call) for call in objects(item.get("tool_calls"))],
+        function_call=_convert_function(item.get("function_call")),
         reasoning_details=item.get("reasoning_details"),
         executed_tools=item.get("executed_tools"),
         images=item.get("images"),
@@ -232,16 +247,22 @@ def _convert_delta(item: object) -> Delta | None:
 
 
 def _convert_call(item: dict[str, Any]) -> Call:
-    function = item.get("function")
-    function = function if is_object(function) else {}
-    arguments = function.get("arguments")
-    if is_object(arguments) or is_array(arguments):
-        arguments = _write_json(arguments)
+    custom = item.get("custom")
     return Call(
         index=as_count(item.get("index")),
         id=as_text(item.get("id")),
-        function=Function(name=as_text(function.get("name")), arguments=as_text(arguments)),
+        function=_convert_function(item.get("function")),
+        custom=Custom(as_text(custom.get("name")), as_text(custom.get("input"))) if is_object(custom) else None,
     )
+
+
+def _convert_function(item: object) -> Function | None:
+    if not is_object(item):
+        return None
+    arguments = item.get("arguments")
+    if is_object(arguments) or is_array(arguments):
+        arguments = _write_json(arguments)
+    return Function(name=as_text(item.get("name")), arguments=as_text(arguments))
 
 
 def _write_json(value: dict[str, Any] | list[Any]) -> str | None:
