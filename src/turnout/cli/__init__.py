@@ -6,6 +6,7 @@ its exit code, and raises what it cannot mend: the table of ``main`` turns that 
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib import import_module
 from importlib.util import find_spec
@@ -62,6 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, is_debug = _take_debug([_readable(argument) for argument in (sys.argv[1:] if argv is None else argv)])
     try:
         code = _run(arguments)
+        if argv is None:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # one more Ctrl-C while it ends is not an interruption
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:

@@ -68,6 +68,13 @@ def _answer(
 
 def _read_line() -> str | None:
     """Return the next line; `None` when the user leaves: with Ctrl-D, or with Ctrl-C twice."""
+    try:
+        return _ask_for_line()
+    except KeyboardInterrupt:  # the second one, while the first was being answered
+        return None
+
+
+def _ask_for_line() -> str | None:
     was_interrupted = False
     while True:
         try:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from turnout.chunks import ErrorChunk
 from turnout.errors import MalformedStreamError, TruncatedStreamError, TurnoutError
-from turnout.protocols.openai_chat import StreamDecoder
+from turnout.protocols.openai_chat import StreamDecoder, decode
 from turnout.protocols.openai_chat.wire import convert_leniently
 
 
@@ -161,3 +161,10 @@ def test_crlf_comments_and_event_lines_around_the_events_do_no_harm():
     body = b": hello\r\n\r\nevent: message\r\ndata: " + delta_event(content="a") + b"\r\n\r\ndata:" + STOP + b"\r\n\r\n"
     _, response = stream_bytes([body, b"data: [DONE]"])
     assert response.text == "a"
+
+
+def test_an_odd_call_with_ordinary_arguments_is_read_leniently():
+    call = b'{"id":"1","index":"first","function":{"name":"f","arguments":"{\\"a\\":1}"}}'
+    body = b'{"choices":[{"message":{"tool_calls":[' + call + b']},"finish_reason":"tool_calls"}]}'
+    (found,) = decode(body, make_route()).tool_calls
+    assert (found.id, found.name, found.arguments) == ("1", "f", {"a": 1})
