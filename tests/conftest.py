@@ -6,10 +6,15 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from provider import KEY, Provider
 from turnout.agent.runtime import default_runtime
+
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI"):  # the same examples each time: a new one is for the developer to find, not for a merge
+    hypothesis.settings.load_profile("ci")
 
 PROJECT = Path(__file__).resolve().parents[1]
 
