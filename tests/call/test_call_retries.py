@@ -8,8 +8,10 @@ import time
 import pytest
 
 from provider import KEY, Provider, Reply, answer, cut, error, event, events, reply, reset, silence, stream
-from turnout import Agent
+from turnout import Agent, Message
+from turnout.agent.loop import Run, make_result
 from turnout.agent.runtime import default_runtime
+from turnout.call import Call, send
 from turnout.errors import (
     AllCandidatesFailedError,
     APIConnectionError,
@@ -25,6 +27,8 @@ from turnout.errors import (
     TruncatedStreamError,
 )
 from turnout.fallback import FAILURES_BEFORE_REST, REST_S, Cooldowns
+from turnout.requests import ModelRequest
+from turnout.responses import Timing
 from turnout.routing import read_model, resolve
 from turnout.transport.http import HTTPTransport
 
@@ -374,8 +378,22 @@ async def test_a_content_filter_inside_a_200_is_a_result(provider: Provider) -> 
     assert (await agent.stream("Hi").result()).finish_reason == "content_filter"
 
 
-async def test_the_runtime_is_shared_by_all_agents() -> None:
-    assert default_runtime() is default_runtime()
+async def test_agents_share_connections_and_lessons(provider: Provider) -> None:
+    provider.script(error(404), reply())
+    for _ in range(2):
+        await Agent(model="ovhcloud/meta-llama-3_3-70b-instruct").generate("Hi")
+    assert [request.json["model"] for request in provider.requests][1:] == ["Meta-Llama-3_3-70B-Instruct"] * 2
+    assert provider.connections == 1
+
+
+async def test_a_result_sums_its_steps(provider: Provider) -> None:
+    request = ModelRequest(messages=[Message.user("Hi")])
+    run = Run(call=Call(request=request, candidates=read_model(MODEL)), runtime=default_runtime(), messages=[])
+    answers = [await send(run.call, run.runtime) for _ in range(2)]
+    result = make_result(run, answers, Timing(total_s=1.0))
+    assert (result.usage.total_tokens, len(result.steps), len(result.attempts)) == (36, 2, 2)
+    assert result.cost.total == 2 * answers[0].cost.total  # type: ignore[operator]
+    assert [message.text for message in result.messages] == [TEXT, TEXT]
 
 
 async def test_a_cap_on_connections_is_told_when_it_made_a_call_wait(provider: Provider) -> None:

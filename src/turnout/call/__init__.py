@@ -11,6 +11,7 @@ from turnout.call.stream import ModelStream
 
 if TYPE_CHECKING:
     from turnout.call.exchange import Exchange
+    from turnout.responses import ModelResponse
 
 __all__ = ["Answer", "Call", "ModelStream", "Runtime", "open_stream", "send"]
 
@@ -21,19 +22,17 @@ async def send(call: Call, runtime: Runtime) -> Answer:
     Raises the error of its one candidate, or `AllCandidatesFailedError` when several failed.
     """
     dispatch = Dispatch(call, runtime)
+    exchange, response = await dispatch.next_answer(_receive_whole)
+    return finish_answer(dispatch, exchange, response)
 
-    async def receive(exchange: Exchange) -> Answer:
-        limit_s, kind = exchange.clock.until_first_chunk()
-        try:
-            body = await exchange.http.read(limit_s, kind)
-        finally:
-            exchange.http.close()
-        response = exchange.protocol.decode(body, exchange.route)
-        return finish_answer(dispatch, exchange, response)
 
-    answer = await dispatch.next_answer(receive)
-    answer.warnings = [*dispatch.warnings, *answer.response.warnings]
-    return answer
+async def _receive_whole(exchange: Exchange) -> tuple[Exchange, ModelResponse]:
+    limit_s, kind = exchange.clock.until_first_chunk()
+    try:
+        body = await exchange.http.read(limit_s, kind)
+    finally:
+        exchange.http.close()
+    return exchange, exchange.protocol.decode(body, exchange.route)
 
 
 async def open_stream(call: Call, runtime: Runtime) -> ModelStream:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import structs
 
 from turnout.call.exchange import Clock, encode, post
-from turnout.call.spec import is_secret_header, merge_request, shares_key
+from turnout.call.spec import merge_request, shares_key
 from turnout.errors import APIStatusError, APITimeoutError, NotFoundError, TurnoutError, redact_url
 from turnout.fallback import summarise_failures
 from turnout.protocols import find_protocol
 from turnout.protocols.refusals import refused_field
 from turnout.responses import Attempt, Warning
 from turnout.routing.resolution import resolve_candidate, retired_message
+from turnout.routing.route import is_secret_header
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -162,11 +163,7 @@ class _Turn:
             exchange = await post(dispatch.runtime.transport, route, self._protocol, self._encoded, clock)
             answer = await receive(exchange)
         except TurnoutError as error:
-            if isinstance(error, APITimeoutError):
-                clock.explain(error)
-            if exchange is not None:
-                error.status = error.status or exchange.http.status
-                error.request_id = error.request_id or exchange.request_id
+            (exchange or clock).explain(error)
             self.explain(error)
             self._record(clock, error.status, error)
             raise

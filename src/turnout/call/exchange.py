@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct
 
-from turnout.errors import CallError, InvalidInputError
+from turnout.errors import APITimeoutError, CallError, InvalidInputError
 from turnout.protocols import EncodedRequest, WireProtocol
 from turnout.requests import DEFAULT_TOTAL_S
 from turnout.responses import REQUEST_ID_HEADERS
@@ -17,7 +17,7 @@ from turnout.transport.seam import HTTPRequest, HTTPResponse
 from turnout.version import USER_AGENT
 
 if TYPE_CHECKING:
-    from turnout.errors import APIStatusError, APITimeoutError, TimeoutKind
+    from turnout.errors import APIStatusError, TimeoutKind, TurnoutError
     from turnout.requests import ModelRequest, Timeouts
     from turnout.transport.seam import Transport
 
@@ -58,8 +58,10 @@ class Clock:
         """Return the seconds left to wait for the next piece, and the limit's kind."""
         return self._limit(self.idle_s, "idle")
 
-    def explain(self, error: APITimeoutError) -> None:
-        """Name the limit as it was set; the transport knows only what was left of it."""
+    def explain(self, error: TurnoutError) -> None:
+        """Name the limit that ran out as it was set; the transport knows only what was left of it."""
+        if not isinstance(error, APITimeoutError):
+            return
         limit_s = {"first_chunk": self.first_chunk_s, "idle": self.idle_s, "total": self.total_s}.get(error.kind)
         if limit_s is None:
             return
@@ -91,6 +93,12 @@ class Exchange(Struct):
         """The provider's id of the request, where it tells one."""
         headers = self.http.headers
         return next((headers[name] for name in REQUEST_ID_HEADERS if name in headers), None)
+
+    def explain(self, error: TurnoutError) -> None:
+        """Complete `error` with what the head of the answer told."""
+        self.clock.explain(error)
+        error.status = error.status or self.http.status
+        error.request_id = error.request_id or self.request_id
 
 
 def encode(protocol: WireProtocol, request: ModelRequest, route: Route, dropped: frozenset[str]) -> EncodedRequest:

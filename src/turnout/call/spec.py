@@ -10,7 +10,6 @@ from turnout.fallback import Cooldowns
 from turnout.requests import ModelRequest, ModelSettings, Timeouts, merge_deep, merge_settings
 from turnout.routing.learned import Lessons
 from turnout.routing.model import Candidate
-from turnout.routing.route import is_secret_header
 from turnout.transport.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
 
     from turnout.local.endpoint import Endpoint
     from turnout.transport.seam import Transport
-
-
-__all__ = ["Call", "Runtime", "is_secret_header", "merge_request", "shares_key"]
 
 
 class Runtime:

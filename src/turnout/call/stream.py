@@ -14,6 +14,7 @@ from turnout.chunks import (
     ReasoningEnd,
     ReasoningStart,
     RefusalDelta,
+    ServerToolChunk,
     TextDelta,
     TextEnd,
     TextStart,
@@ -30,7 +31,7 @@ from turnout.errors import (
     TruncatedStreamError,
     TurnoutError,
 )
-from turnout.messages import Reasoning, Text, ToolCall
+from turnout.messages import Reasoning, ServerTool, Text, ToolCall
 from turnout.responses import Warning
 from turnout.transport.sse import SSEParser
 
@@ -157,13 +158,10 @@ class StreamReader:
 
     def _explain(self, error: CallError) -> TurnoutError:
         """Return the error as the reader of a stream should see it, with the text so far."""
-        if isinstance(error, APITimeoutError):
-            self.exchange.clock.explain(error)
         if isinstance(error, APIConnectionError):
             error = TruncatedStreamError(f"the stream was cut: {error.message}", url=error.url)
         error.text = self._decoder.text
-        error.status = error.status or self.exchange.http.status
-        error.request_id = error.request_id or self.exchange.request_id
+        self.exchange.explain(error)
         return error
 
 
@@ -260,6 +258,8 @@ def as_chunks(response: ModelResponse) -> list[Chunk]:
             chunks += [TextStart(), TextDelta(part.text), TextEnd()]
         elif isinstance(part, ToolCall):
             chunks += [ToolCallStart(part.id, part.name), ToolCallEnd(part)]
+        elif isinstance(part, ServerTool):
+            chunks.append(ServerToolChunk(part.name, part.data))
     if response.refusal:
         chunks.append(RefusalDelta(response.refusal))
     return [*chunks, UsageChunk(response.usage)]

@@ -128,8 +128,10 @@ def _locate(config: ModelConfig) -> Place:
         f"provider: {provider.id}",
         f"model on the wire: {model}",
     ]
+    file = provider.redirected_by
     return Place(
         provider=provider, model=model, facts=facts, base_url=base_url, warnings=_retired_hint(facts), steps=steps,
+        untrusted_file=file and _untrusted(file, base_url),
         needs_key=config.provider is None and not provider.allows_anonymous,
     )  # fmt: skip
 
