@@ -128,7 +128,7 @@ lock: ## write requirements/dev.txt anew: every development tool with its versio
 	@.venv-lock/bin/pip install --quiet pip-tools
 	@CUSTOM_COMPILE_COMMAND='make lock' .venv-lock/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras \
 	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
-	  --extra cli --extra local --output-file requirements/dev.txt requirements/dev.in pyproject.toml
+	  --extra cli --extra local --extra mcp --extra otel --extra postgres --output-file requirements/dev.txt requirements/dev.in pyproject.toml
 
 .PHONY: clean
 clean: ## remove all that these targets made (not the embedded model: it is in your cache)
@@ -150,6 +150,6 @@ $(VENV)/.run: pyproject.toml $(VENV)/.made
 
 $(VENV)/.dev: pyproject.toml requirements/dev.txt $(VENV)/.made
 	$(SAY) 'installing turnout with its development tools, as requirements/dev.txt pins them (a minute, the first time)'
-	@$(PY) -m pip install --quiet --require-hashes --requirement requirements/dev.txt
+	@$(PY) -m pip install --quiet --require-hashes --no-deps --requirement requirements/dev.txt
 	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $(VENV)/.run $@

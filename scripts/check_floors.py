@@ -54,6 +54,8 @@ FLOORS = [
             "paths",
             "config",
             "media",
+            "schemas",
+            "hooks",
             "version",
         ],
         forbidden=IO_MODULES,
@@ -65,11 +67,11 @@ FLOORS = [
     ),
     Floor("knowledge", ["catalog", "model_ids"]),
     Floor("decision", ["routing", "fallback"], forbidden=NETWORK_MODULES),
-    Floor("translation", ["protocols"], forbidden=IO_MODULES, has_async=False),
+    Floor("translation", ["protocols", "adaptation"], forbidden=IO_MODULES, has_async=False),
     Floor("motion: transport", ["transport"]),
     Floor("motion: local", ["local"]),
     Floor("motion: call", ["call"]),
-    Floor("behaviour", ["tools", "output", "memory", "agent", "telemetry", "testing"]),
+    Floor("behaviour", ["tools", "output", "memory", "agent", "guards", "embedding", "telemetry", "testing"]),
     Floor("service", ["gateway", "batch", "cli"]),
 ]
 FACADE = {"__init__", "__main__"}

@@ -1,7 +1,7 @@
 """Chunks: what a stream yields, the same for every provider. Each has `.type`; match on it, or on the class.
 
-The order of a run: `start`, then for each step `step_start`, the text, reasoning and tool-call chunks, `usage`, and
-`step_finish`; one `finish`, always the last, ends the run. An error is raised from the iteration, not yielded.
+The order of a run: `start`, then for each step `step_start`, the text, reasoning and tool-call chunks, `usage`, a
+`tool_result` for each tool that was run, and `step_finish`; one `finish`, always the last, ends the run. An error is raised from the iteration, not yielded.
 """
 
 from __future__ import annotations
@@ -111,6 +111,31 @@ class ToolCallEnd(_Chunk, frozen=True, tag="tool_call_end", tag_field="type"):
     call: ToolCall
 
 
+class ToolResultChunk(_Chunk, frozen=True, tag="tool_result", tag_field="type"):
+    """A tool was run: `content` is what the model gets to read; the chunks come in the order of the calls."""
+
+    type: ClassVar[Literal["tool_result"]] = "tool_result"
+    call_id: str
+    name: str
+    content: str
+    is_error: bool = False
+
+
+class ObjectDelta(_Chunk, frozen=True, tag="object_delta", tag_field="type"):
+    """The structured output as far as it has come: plain JSON values that grow, not yet validated."""
+
+    type: ClassVar[Literal["object_delta"]] = "object_delta"
+    object: Any
+
+
+class Element(_Chunk, frozen=True, tag="element", tag_field="type"):
+    """One element of a structured output that is a list, complete and validated; `index` counts from 0."""
+
+    type: ClassVar[Literal["element"]] = "element"
+    index: int
+    element: Any
+
+
 class ServerToolChunk(_Chunk, frozen=True, tag="server_tool", tag_field="type"):
     """A tool that the provider ran itself: its record, as the provider wrote it."""
 
@@ -175,6 +200,9 @@ Chunk = (
     | ToolCallStart
     | ToolCallDelta
     | ToolCallEnd
+    | ToolResultChunk
+    | ObjectDelta
+    | Element
     | ServerToolChunk
     | UsageChunk
     | FallbackChunk

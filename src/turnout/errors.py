@@ -8,6 +8,8 @@
     │   ├── MissingKeyError           no API key, or another variable of the provider is unset
     │   ├── InvalidModelError         the model argument itself cannot be read
     │   ├── InvalidInputError         messages or settings cannot be read
+    │   ├── InvalidToolError          a function cannot be made a tool, or a type no output
+    │   ├── UnsupportedFeatureError   the model lacks what the call needs (with models that have it)
     │   └── CatalogError              a catalog file is damaged, or holds a bad row
     ├── CallError                     one call of a model went wrong
     │   ├── APIStatusError            the provider answered with an error
@@ -28,6 +30,10 @@
     │   │   ├── ProviderStreamError       the provider sent an error inside the stream
     │   │   └── StreamClosedError         it was left before its end, or is read twice
     │   └── AllCandidatesFailedError  every fallback failed; `.attempts` holds each
+    ├── OutputError                   the answer does not fit the type asked for; `.text` holds it
+    ├── BudgetError                   the call would cost more than `max_cost_usd` leaves
+    ├── BlockedError                  a guard blocked the input or the output
+    ├── ThreadStoreError              the history of a thread cannot be read or written
     └── LocalModelError               the embedded model cannot be fetched or started
 
 Each carries `provider`, `model`, `url`, `status`, `body` (raw), `request_id`, `text`, `attempts` and `is_retryable`
@@ -134,6 +140,14 @@ class InvalidModelError(ConfigurationError):
 
 class InvalidInputError(ConfigurationError):
     """Messages, settings or other arguments of a call cannot be read."""
+
+
+class InvalidToolError(ConfigurationError):
+    """A function cannot be made a tool, or a type has no JSON schema; the message names the parameter."""
+
+
+class UnsupportedFeatureError(ConfigurationError):
+    """The catalog says that the model lacks what the call needs; the message names models that have it."""
 
 
 class CatalogError(ConfigurationError):
@@ -271,6 +285,22 @@ class AllCandidatesFailedError(CallError):
 
     Its `provider`, `model`, `status` and `body` are those of the last candidate that reached a server.
     """
+
+
+class OutputError(TurnoutError):
+    """The answer is not of the type asked for, also after it was sent back for repair; `.text` is the answer."""
+
+
+class BudgetError(TurnoutError):
+    """The next call would cost more than is left of a `max_cost_usd`; it was not sent."""
+
+
+class BlockedError(TurnoutError):
+    """A guard blocked what goes to the model, or what came from it; the message says which guard, and why."""
+
+
+class ThreadStoreError(TurnoutError):
+    """The history of a thread cannot be read or written."""
 
 
 class LocalModelError(TurnoutError):

@@ -21,6 +21,9 @@ class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     `temperature` 0 to 2, `top_p` 0 to 1; `max_output_tokens` counts tokens, reasoning included; `stop` is a list of
     strings that end the answer; `reasoning_effort` is one of none, minimal, low, medium, high, xhigh, max.
+    `parallel_tool_calls` says whether the model may call several tools in one step; `service_tier` is the provider's own
+    word (``"flex"``); `logprobs` asks for the log probability of each token, and `top_logprobs` for those of the 1 to 20
+    likeliest in its place.
     """
 
     temperature: float | None = None
@@ -32,6 +35,10 @@ class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     reasoning_effort: ReasoningEffort | None = None
+    parallel_tool_calls: bool | None = None
+    service_tier: str | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
 
 
 class Timeouts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, repr_omit_defaults=True):
@@ -52,13 +59,39 @@ DEFAULT_TOTAL_S = 600.0
 """The limit of a whole (not streamed) answer where none is set, in seconds."""
 
 
+class ToolSpec(Struct, frozen=True, kw_only=True):
+    """What a model is told of one tool: its name, what it does, and the JSON schema of its arguments (an object)."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = {"type": "object", "properties": {}}
+
+
+OutputMode = Literal["json_schema", "json_object", "tool", "prompt"]
+"""How a model is held to a schema: by the wire format's own field, by its JSON mode and the prompt, by a tool that it
+must call, or by the prompt alone."""
+
+
+class OutputSpec(Struct, frozen=True, kw_only=True):
+    """The JSON that a model is asked to answer with. `mode` is `None` where the model's facts are to choose it."""
+
+    schema: dict[str, Any]
+    name: str = "response"
+    description: str = ""
+    mode: OutputMode | None = None
+
+
 class ModelRequest(Struct, frozen=True, kw_only=True):
     """One model call before it is translated to a wire format.
 
     `provider_options` maps a provider's id to fields that are merged deeply into the body for that provider.
+    `tool_choice` is ``"auto"``, ``"required"``, ``"none"`` or the name of one of `tools`; `None` leaves it to the model.
     """
 
     messages: list[Message]
+    tools: tuple[ToolSpec, ...] = ()
+    tool_choice: str | None = None
+    output: OutputSpec | None = None
     settings: ModelSettings = ModelSettings()
     stream: bool = False
     provider_options: dict[str, dict[str, Any]] = {}

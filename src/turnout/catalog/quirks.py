@@ -25,5 +25,20 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     rejected_fields: tuple[str, ...] = ()
     """Body fields that are never sent; leaving out one that the user set is a warning."""
 
+    response_format: Literal["json_schema", "json_object", "none"] | None = None
+    """The most that the field `response_format` is taken for; `None`: what the model's facts say."""
+
+    takes_strict: bool = True
+    """Whether `strict` is taken in schemas of tools and of structured output."""
+
+    takes_refs: bool = True
+    """Whether ``$ref`` is understood in schemas; where not, definitions are put in their places."""
+
+    takes_tools_with_output: bool = True
+    """Whether one request may hold tools and `response_format`; where not, the output is asked for in a step of its own."""
+
+    takes_forced_tools: bool = True
+    """Whether `tool_choice` may be ``"required"`` or name a tool; where not, ``"auto"`` is sent and the prompt asks."""
+
     max_body_bytes: int | None = None
     """The largest request body that the provider takes, in bytes; `None` where no limit is known."""
