@@ -1,7 +1,8 @@
 """Chunks: what a stream yields, the same for every provider. Each has `.type`; match on it, or on the class.
 
 The order of a run: `start`, then for each step `step_start`, the text, reasoning and tool-call chunks, `usage`, a
-`tool_result` for each tool that was run, and `step_finish`; one `finish`, always the last, ends the run. An error is raised from the iteration, not yielded.
+`tool_result` for each tool that was run, and `step_finish`; one `finish`, always the last, ends the run. An error is
+raised from the iteration, not yielded.
 """
 
 from __future__ import annotations

@@ -21,9 +21,9 @@ class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     `temperature` 0 to 2, `top_p` 0 to 1; `max_output_tokens` counts tokens, reasoning included; `stop` is a list of
     strings that end the answer; `reasoning_effort` is one of none, minimal, low, medium, high, xhigh, max.
-    `parallel_tool_calls` says whether the model may call several tools in one step; `service_tier` is the provider's own
-    word (``"flex"``); `logprobs` asks for the log probability of each token, and `top_logprobs` for those of the 1 to 20
-    likeliest in its place.
+    `parallel_tool_calls` says whether the model may call several tools in one step; `service_tier` is the provider's
+    own word (``"flex"``); `logprobs` asks for the log probability of each token, and `top_logprobs` for those of the 1
+    to 20 likeliest in its place.
     """
 
     temperature: float | None = None
@@ -85,7 +85,7 @@ class ModelRequest(Struct, frozen=True, kw_only=True):
     """One model call before it is translated to a wire format.
 
     `provider_options` maps a provider's id to fields that are merged deeply into the body for that provider.
-    `tool_choice` is ``"auto"``, ``"required"``, ``"none"`` or the name of one of `tools`; `None` leaves it to the model.
+    `tool_choice` is ``"auto"``, ``"required"``, ``"none"`` or the name of one of `tools`; `None` is not sent.
     """
 
     messages: list[Message]

@@ -35,7 +35,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     """Whether ``$ref`` is understood in schemas; where not, definitions are put in their places."""
 
     takes_tools_with_output: bool = True
-    """Whether one request may hold tools and `response_format`; where not, the output is asked for in a step of its own."""
+    """Whether one request may hold tools and `response_format`; where not, the output gets a step of its own."""
 
     takes_forced_tools: bool = True
     """Whether `tool_choice` may be ``"required"`` or name a tool; where not, ``"auto"`` is sent and the prompt asks."""
