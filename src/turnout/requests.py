@@ -64,7 +64,7 @@ class ToolSpec(Struct, frozen=True, kw_only=True):
 
     name: str
     description: str = ""
-    parameters: dict[str, Any] = {"type": "object", "properties": {}}
+    parameters: dict[str, Any] = msgspec.field(default_factory=lambda: {"type": "object", "properties": {}})
 
 
 OutputMode = Literal["json_schema", "json_object", "tool", "prompt"]

@@ -63,12 +63,26 @@ class Timing(Struct, frozen=True, kw_only=True):
     total_s: float = 0.0
 
 
+class TokenLogprob(Struct, frozen=True, kw_only=True):
+    """One token of an answer with the natural logarithm of its probability.
+
+    `data` is what the token adds to the text, in UTF-8 (one character may take several tokens); `None` where the
+    provider does not say. `top` holds the likeliest tokens in its place, likeliest first, where they were asked for.
+    """
+
+    token: str
+    logprob: float
+    data: bytes | None = None
+    top: tuple[TokenLogprob, ...] = ()
+
+
 class ModelResponse(Struct, kw_only=True):
     """One answer of a model, decoded from its wire format.
 
     `model` is the model as the provider names it, `message` the assistant's message with every part in order,
     `raw_finish_reason` the provider's own word, `raw` the raw body (whole answers only), `request_id` the
-    provider's id of the request and `headers` those of the HTTP answer, names in lower case.
+    provider's id of the request and `headers` those of the HTTP answer, names in lower case. `logprobs` holds the
+    tokens of the text where the setting `logprobs` asked for them; `None` where none came.
     """
 
     message: Message
@@ -79,6 +93,7 @@ class ModelResponse(Struct, kw_only=True):
     refusal: str | None = None
     raw_finish_reason: str | None = None
     raw: bytes = b""
+    logprobs: list[TokenLogprob] | None = None
     request_id: str | None = None
     headers: dict[str, str] = {}
     warnings: list[Warning] = []

@@ -22,6 +22,10 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     seed_field: Literal["seed", "random_seed"] = "seed"
     """The body field that carries the seed."""
 
+    thinking_field: Literal["thinking", "enable_thinking", "reasoning"] | None = None
+    """The body field that turns reasoning on and off where no effort does: ``{"type": "enabled"}`` in `thinking`, a
+    boolean in `enable_thinking`, ``{"enabled": true}`` in `reasoning`; `None`: not known."""
+
     rejected_fields: tuple[str, ...] = ()
     """Body fields that are never sent; leaving out one that the user set is a warning."""
 

@@ -10,15 +10,13 @@ from turnout.errors import InvalidInputError
 from turnout.protocols import EncodedRequest
 from turnout.protocols.openai_chat.json_values import check_value
 from turnout.protocols.openai_chat.outgoing import write_messages
+from turnout.protocols.openai_chat.settings import write_settings
 from turnout.requests import merge_deep
 from turnout.responses import Warning
 
 if TYPE_CHECKING:
-    from turnout.requests import ModelRequest, ModelSettings
+    from turnout.requests import ModelRequest
     from turnout.routing.route import Route
-
-_PLAIN = ("temperature", "top_p", "top_k", "stop", "presence_penalty", "frequency_penalty", "reasoning_effort")
-_LIMITS = ("max_tokens", "max_completion_tokens")
 
 
 def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozenset()) -> EncodedRequest:
@@ -31,8 +29,11 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
     warnings: list[Warning] = []
     refused = dropped.union(route.quirks.rejected_fields)
     body: dict[str, Any] = {"model": route.model, "messages": write_messages(request.messages, route, warnings)}
-    translated = _add_settings(body, request.settings, route, refused, warnings)
-    added: set[str] = set()
+    added, translated = write_settings(body, request, route, refused, warnings)
+    if request.tools or request.output is not None:
+        from turnout.protocols.openai_chat.tool_fields import add_tools  # a plain request does not pay for it
+
+        translated |= add_tools(body, request, route)
     if request.stream:
         body["stream"] = True
         if "stream_options" not in refused:
@@ -55,39 +56,6 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         translated=frozenset(translated - options.keys()),
         warnings=tuple(warnings),
     )
-
-
-def _add_settings(
-    body: dict[str, Any], settings: ModelSettings, route: Route, refused: frozenset[str], warnings: list[Warning]
-) -> set[str]:
-    """Write the settings that were given into `body`; return the fields that are translated, not named by the user."""
-    given: dict[str, Any] = {name: value for name in _PLAIN if (value := getattr(settings, name)) is not None}
-    translated: set[str] = {"reasoning_effort"} & given.keys()
-    if settings.seed is not None:
-        name = route.quirks.seed_field
-        given[name] = settings.seed
-        if name != "seed":
-            translated.add(name)
-    if settings.max_output_tokens is not None:
-        name = _name_limit(route.quirks.max_tokens_field, refused, warnings)
-        given[name] = settings.max_output_tokens
-        translated.add(name)
-    for name, value in given.items():
-        if name in refused:
-            warnings.append(_dropped(name, "the model answers without it"))
-            continue
-        check_value(value, f"settings.{name}")
-        body[name] = value
-    return translated & body.keys()
-
-
-def _name_limit(usual: str, refused: frozenset[str], warnings: list[Warning]) -> str:
-    """Return the field for the limit of tokens: the other spelling where the usual one is refused."""
-    other = next(name for name in _LIMITS if name != usual)
-    if usual not in refused or other in refused:
-        return usual
-    warnings.append(Warning("renamed_setting", f"`{usual}` is refused here: the limit was sent as `{other}`"))
-    return other
 
 
 def _merge_options(

@@ -9,6 +9,7 @@ from turnout.errors import MalformedStreamError, TruncatedStreamError
 from turnout.protocols.openai_chat.answer import Answer
 from turnout.protocols.openai_chat.calls import separate_calls
 from turnout.protocols.openai_chat.error_bodies import read_hidden_report, read_report
+from turnout.protocols.openai_chat.logprobs import read_logprobs
 from turnout.protocols.openai_chat.reasons import is_error, read_finish_reason
 from turnout.protocols.openai_chat.tokens import has_counts, read_usage
 from turnout.protocols.openai_chat.wire import (
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from turnout.chunks import Chunk
     from turnout.protocols.openai_chat.wire import Choice, TokenCounts
+    from turnout.responses import TokenLogprob
     from turnout.routing.route import Route
 
 _END = b"[DONE]"
@@ -48,6 +50,7 @@ class StreamDecoder:
         self._counts: TokenCounts | None = None
         self._usage = Usage()
         self._raw_finish_reason = ""
+        self._logprobs: list[TokenLogprob] = []
         self._id: str | None = None
         self._model: str | None = None
         self._index: int | None = None
@@ -97,6 +100,7 @@ class StreamDecoder:
             model=self._model,
             refusal="".join(answer.refusals) or None,
             raw_finish_reason=self._raw_finish_reason or None,
+            logprobs=self._logprobs or None,
             warnings=[*answer.warnings, *self._warn_of_choices(), *self._warn_of_reason()],
         )
 
@@ -133,6 +137,8 @@ class StreamDecoder:
             separate_calls((delta and delta.tool_calls) or [])
         if delta is not None:
             self._answer.add(delta)
+        if choice.logprobs:
+            self._logprobs += read_logprobs(choice.logprobs)
         if choice.finish_reason:
             self._raw_finish_reason = choice.finish_reason
             if is_error(choice.finish_reason):

@@ -62,6 +62,7 @@ class Choice(Struct):
     delta: Delta | None = None
     message: Delta | None = None
     finish_reason: str | None = None
+    logprobs: Any = None
 
 
 _Count = Annotated[int, Meta(ge=0)] | None
@@ -223,6 +224,7 @@ def _convert_choice(item: dict[str, Any]) -> Choice:
         delta=_convert_delta(item.get("delta")),
         message=_convert_delta(item.get("message")),
         finish_reason=as_text(item.get("finish_reason")),
+        logprobs=item.get("logprobs"),
     )
 
 
