@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from turnout.call.answer import Answer, finish_answer
 from turnout.call.dispatch import Dispatch
+from turnout.call.exchange import decode_whole
 from turnout.call.spec import Call, Runtime
 from turnout.call.stream import ModelStream
 
@@ -32,7 +33,7 @@ async def _receive_whole(exchange: Exchange) -> tuple[Exchange, ModelResponse]:
         body = await exchange.http.read(limit_s, kind)
     finally:
         exchange.http.close()
-    return exchange, exchange.protocol.decode(body, exchange.route)
+    return exchange, decode_whole(exchange, body)
 
 
 async def open_stream(call: Call, runtime: Runtime) -> ModelStream:

@@ -28,6 +28,7 @@ class Answer(Struct, kw_only=True):
     attempts: list[Attempt]
     warnings: list[Warning]
     timing: Timing
+    is_output_pending: bool = False
 
 
 def finish_answer(
@@ -47,6 +48,7 @@ def finish_answer(
         attempts=dispatch.attempts,
         warnings=[*dispatch.warnings, *response.warnings],
         timing=Timing(first_chunk_s=first_chunk_s, total_s=time.monotonic() - dispatch.started),
+        is_output_pending=exchange.is_output_pending,
     )
 
 

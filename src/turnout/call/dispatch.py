@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import structs
 
 from turnout.call.exchange import Clock, encode, post
+from turnout.call.preparation import prepare
 from turnout.call.spec import merge_request, shares_key
 from turnout.errors import APIStatusError, APITimeoutError, NotFoundError, TurnoutError, redact_url
 from turnout.fallback import summarise_failures
@@ -159,8 +160,10 @@ class _Turn:
         exchange: Exchange | None = None
         try:
             dropped = self._lessons.recall(self._route).dropped | self._dropped
-            self._encoded = encode(self._protocol, self._request, route, dropped)
+            adapted = prepare(self._request, route, dropped)
+            self._encoded = encode(self._protocol, adapted.request, route, dropped)
             exchange = await post(dispatch.runtime.transport, route, self._protocol, self._encoded, clock)
+            exchange.rewriter, exchange.is_output_pending = adapted.rewriter, adapted.is_output_pending
             answer = await receive(exchange)
         except TurnoutError as error:
             (exchange or clock).explain(error)
@@ -168,7 +171,7 @@ class _Turn:
             self._record(clock, error.status, error)
             raise
         self._record(clock, exchange.http.status, None)
-        dispatch.warnings += [*route.warnings, *self._encoded.warnings]
+        dispatch.warnings += [*route.warnings, *adapted.warnings, *self._encoded.warnings]
         if exchange.http.queued_s:
             message = (
                 f"the call waited {exchange.http.queued_s:.2f} s for a free connection: raise max_connections_per_host"

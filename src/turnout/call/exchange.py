@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct
 
+from turnout.adaptation.rewriter import Rewriter
 from turnout.errors import APITimeoutError, CallError, InvalidInputError
 from turnout.protocols import EncodedRequest, WireProtocol
 from turnout.requests import DEFAULT_TOTAL_S
@@ -19,6 +20,7 @@ from turnout.version import USER_AGENT
 if TYPE_CHECKING:
     from turnout.errors import APIStatusError, TimeoutKind, TurnoutError
     from turnout.requests import ModelRequest, Timeouts
+    from turnout.responses import ModelResponse
     from turnout.transport.seam import Transport
 
 _MAX_ERROR_BODY_S = 10.0
@@ -80,13 +82,19 @@ class Clock:
 
 
 class Exchange(Struct):
-    """A request that was sent and the head of the answer to it."""
+    """A request that was sent and the head of the answer to it.
+
+    `rewriter` turns the answer to an adapted request into the answer to what was asked; `is_output_pending`: the
+    structured output was not asked for yet.
+    """
 
     route: Route
     protocol: WireProtocol
     encoded: EncodedRequest
     http: HTTPResponse
     clock: Clock
+    rewriter: Rewriter | None = None
+    is_output_pending: bool = False
 
     @property
     def request_id(self) -> str | None:
@@ -136,6 +144,12 @@ async def post(
     if not 200 <= http.status < 300:
         raise await _read_error(exchange)
     return exchange
+
+
+def decode_whole(exchange: Exchange, body: bytes) -> ModelResponse:
+    """Return the whole answer in `body`, as it was asked for."""
+    response = exchange.protocol.decode(body, exchange.route)
+    return response if exchange.rewriter is None else exchange.rewriter.rewrite(response)
 
 
 async def _read_error(exchange: Exchange) -> APIStatusError:

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, cast
 
 from turnout.call.answer import Answer, finish_answer
+from turnout.call.exchange import decode_whole
 from turnout.chunks import (
     Chunk,
     ErrorChunk,
@@ -55,6 +56,8 @@ class StreamReader:
         self.response: ModelResponse | None = None
         self.first_batch: list[Chunk] = []
         self._decoder: StreamDecoder = exchange.protocol.StreamDecoder(exchange.route)
+        self._rewriter = exchange.rewriter
+        self._has_begun = False
         self._events = SSEParser()
         self._error: CallError | None = None
         self._first_bytes = b""
@@ -62,7 +65,9 @@ class StreamReader:
     @property
     def text(self) -> str:
         """The text so far."""
-        return self._decoder.text if self.response is None else self.response.text
+        if self.response is not None:
+            return self.response.text
+        return self._decoder.text if self._rewriter is None else self._rewriter.text
 
     async def open(self) -> None:
         """Read until the first chunk is there, so that what goes wrong before can still be tried elsewhere."""
@@ -94,9 +99,16 @@ class StreamReader:
     def _finish_early(self) -> list[Chunk] | None:
         """Return the last chunks if the finish reason was read already, `None` if not."""
         try:
-            batch, self.response = self._decoder.finish()
+            return self._finish_answer()
         except CallError:
             return None
+
+    def _finish_answer(self) -> list[Chunk]:
+        """Return the last chunks; raises what the decoder says of a stream that was cut."""
+        batch, response = self._decoder.finish()
+        if self._rewriter is not None:
+            batch, response = self._rewriter.finish(batch, response)
+        self.response = response
         return batch
 
     async def _open_batch(self) -> list[Chunk]:
@@ -107,7 +119,7 @@ class StreamReader:
             if self._first_bytes.lstrip()[:1] in (b"{", b"[", b"<"):  # some servers ignore "stream", or send a page
                 limit_s, kind = self.exchange.clock.until_first_chunk()
                 body = self._first_bytes + await http.read(limit_s, kind)
-                self.response = self.exchange.protocol.decode(body, self.exchange.route)
+                self.response = decode_whole(self.exchange, body)
                 return as_chunks(self.response)
         return await self._next_batch(is_first=True)
 
@@ -123,7 +135,7 @@ class StreamReader:
                 limit_s, kind = clock.until_first_chunk() if is_first else clock.between_chunks()
                 data = await self.exchange.http.receive(limit_s, kind)
             batch = self._decode_events(self._events.feed(data)) if data else await self._end()
-            if batch:
+            if batch or (is_first and self._has_begun):  # a rewriter may hold the first chunks back
                 return batch
         return []
 
@@ -140,6 +152,9 @@ class StreamReader:
             if not batch:
                 raise
             self._error = error
+        if self._rewriter is not None and batch:
+            self._has_begun = True
+            return self._rewriter.feed(batch)
         return batch
 
     async def _end(self) -> list[Chunk]:
@@ -147,7 +162,7 @@ class StreamReader:
         batch = self._decode_events(self._events.close())
         if self._error is not None:
             return batch
-        last, self.response = self._decoder.finish()
+        last = self._finish_answer()
         try:
             deadline = time.monotonic() + _LAST_BYTES_S
             while (left_s := deadline - time.monotonic()) > 0 and await self.exchange.http.receive(left_s, "idle"):
@@ -160,7 +175,7 @@ class StreamReader:
         """Return the error as the reader of a stream should see it, with the text so far."""
         if isinstance(error, APIConnectionError):
             error = TruncatedStreamError(f"the stream was cut: {error.message}", url=error.url)
-        error.text = self._decoder.text
+        error.text = self.text
         self.exchange.explain(error)
         return error
 

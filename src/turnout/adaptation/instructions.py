@@ -1,0 +1,161 @@
+"""What a model is told in words where its wire has no field for it, and how a history with tools is spelled for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from turnout.messages import Message, Part, Reasoning, Text, ToolCall, ToolResult
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from turnout.requests import OutputSpec, ToolSpec
+
+
+def add_instruction(messages: Sequence[Message], instruction: str) -> list[Message]:
+    """Return `messages` with `instruction` at the end of the first system message, or as one of its own."""
+    if messages and messages[0].role == "system":
+        first = messages[0]
+        parts: list[Part] = [*first.content, Text(f"\n\n{instruction}")]
+        return [msgspec.structs.replace(first, content=[_join(parts)]), *messages[1:]]
+    return [Message.system(instruction), *messages]
+
+
+def _join(parts: Sequence[Part]) -> Text:
+    return Text("".join([part.text for part in parts if isinstance(part, Text)]))
+
+
+def call_instruction(choice: str | None) -> str:
+    """Return what asks for a tool call where no `tool_choice` can."""
+    which = "one of the tools" if choice == "required" else f"the tool `{choice}`"
+    return f"Call {which} now; do not answer in words."
+
+
+def output_instruction(output: OutputSpec) -> str:
+    """Return what asks for JSON that fits the schema."""
+    about = f" {output.description}" if output.description else ""
+    return f"Answer with JSON and nothing else, no fences and no prose.{about} It must fit this schema:\n" + _json(
+        output.schema
+    )
+
+
+def tool_instructions(
+    tools: Sequence[ToolSpec], output: OutputSpec | None, *, is_forced: bool, is_json_only: bool
+) -> str:
+    """Return what explains the tools, and how one is called in JSON.
+
+    `is_json_only`: the answer is held to JSON, so that plain text has to be wrapped as well.
+    """
+    lines = [
+        "You can use these tools:",
+        *(
+            f"- {tool.name}: {tool.description or 'no description'} Arguments: {_json(tool.parameters)}"
+            for tool in tools
+        ),
+    ]
+    lines.append('To call a tool, answer with this JSON alone: {"tool": "<name>", "arguments": {…}}')
+    if is_forced:
+        lines.append("Call a tool now.")
+    elif output is not None:
+        lines.append('When you know the answer, reply with {"answer": …}, which must fit ' + _json(output.schema))
+    elif is_json_only:
+        lines.append('When you know the answer, reply with {"answer": "…"}')
+    else:
+        lines.append("When you need no tool, answer in plain text.")
+    return "\n".join(lines)
+
+
+def emulation_schema(tools: Sequence[ToolSpec], answer: dict[str, Any] | None, *, is_forced: bool) -> dict[str, Any]:
+    """Return the schema of what a model may say: a call of one of `tools`, or the answer."""
+    definitions: dict[str, Any] = {}
+    said = [_call_schema(tool, definitions) for tool in tools]
+    if not is_forced:
+        inner = {"type": "string"} if answer is None else _lift_definitions(answer, "answer", definitions)
+        said.append(_object(answer=inner))
+    schema = said[0] if len(said) == 1 else {"anyOf": said}
+    return {**schema, "$defs": definitions} if definitions else schema
+
+
+def _call_schema(tool: ToolSpec, definitions: dict[str, Any]) -> dict[str, Any]:
+    return _object(
+        tool={"type": "string", "enum": [tool.name]},
+        arguments=_lift_definitions(tool.parameters, tool.name, definitions),
+    )
+
+
+def _object(**properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object", "properties": properties, "required": list(properties), "additionalProperties": False,
+    }  # fmt: skip
+
+
+def _lift_definitions(schema: dict[str, Any], prefix: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    """Move the ``$defs`` of `schema` to `definitions`, under names of their own, and point its references there."""
+    own: dict[str, Any] = schema.get("$defs", {})
+    if not own:
+        return schema
+    rest = {key: value for key, value in schema.items() if key != "$defs"}
+    definitions.update({f"{prefix}.{name}": _repoint(value, prefix) for name, value in own.items()})
+    return _repoint(rest, prefix)
+
+
+def _repoint(value: Any, prefix: str) -> Any:
+    if isinstance(value, list):
+        return [_repoint(item, prefix) for item in cast("list[Any]", value)]
+    if not isinstance(value, dict):
+        return value
+    pointed: dict[str, Any] = {}
+    for key, item in cast("dict[str, Any]", value).items():
+        if key == "$ref" and isinstance(item, str) and item.startswith("#/$defs/"):
+            pointed[key] = f"#/$defs/{prefix}.{item.removeprefix('#/$defs/')}"
+        else:
+            pointed[key] = _repoint(item, prefix)
+    return pointed
+
+
+def uses_tools(messages: Sequence[Message]) -> bool:
+    """Tell whether a call or a result of a tool is among `messages`."""
+    return any(message.role == "tool" or (message.role == "assistant" and _has_calls(message)) for message in messages)
+
+
+def _has_calls(message: Message) -> bool:
+    return any(type(part) is ToolCall for part in message.content)
+
+
+def spell_tools_as_text(messages: Sequence[Message]) -> list[Message]:
+    """Return `messages` with calls and results of tools as text, for a model whose chat template knows neither."""
+    spelled: list[Message] = []
+    results: list[Part] = []
+    for message in messages:
+        found = [part for part in message.content if isinstance(part, ToolResult)]
+        results += [Text(_spell_result(part)) for part in found]
+        rest = [_spell_call(part) if isinstance(part, ToolCall) else part for part in message.content]
+        rest = [part for part in rest if not isinstance(part, (ToolResult, Reasoning))]
+        if not rest:
+            continue
+        if results and not found:
+            spelled.append(Message("user", _lines(results)))
+            results = []
+        spelled.append(msgspec.structs.replace(message, content=rest) if message.content != rest else message)
+    return [*spelled, Message("user", _lines(results))] if results else spelled
+
+
+def _lines(parts: list[Part]) -> list[Part]:
+    return [Text("\n".join([part.text for part in parts if isinstance(part, Text)]))]
+
+
+def _spell_call(call: ToolCall) -> Text:
+    if call.invalid_arguments is not None:
+        return Text(call.invalid_arguments)
+    return Text(_json({"tool": call.name, "arguments": call.arguments}))
+
+
+def _spell_result(result: ToolResult) -> str:
+    how = "failed" if result.is_error else "answered"
+    return f"The tool {result.name or ''} {how}: {result.content}".replace("  ", " ", 1)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,57 @@
+"""Tools and structured output as fields of the body."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from turnout.schemas import inline_refs, make_strict
+
+if TYPE_CHECKING:
+    from turnout.requests import ModelRequest, OutputSpec, ToolSpec
+    from turnout.routing.route import Route
+
+_CHOICES = frozenset({"auto", "required", "none"})
+
+
+def add_tools(body: dict[str, Any], request: ModelRequest, route: Route) -> set[str]:
+    """Write tools, tool choice and `response_format` into `body`; return the fields that were made of them.
+
+    What the model lacks was settled before (`turnout.adaptation`): all that the request still holds is written.
+    """
+    fields: dict[str, Any] = {}
+    if request.tools:
+        fields["tools"] = [_write_tool(tool, route) for tool in request.tools]
+        if request.tool_choice is not None:
+            fields["tool_choice"] = _write_choice(request.tool_choice)
+    if request.output is not None:
+        fields["response_format"] = _write_format(request.output, route)
+    body.update(fields)
+    return set(fields)
+
+
+def _write_tool(tool: ToolSpec, route: Route) -> dict[str, Any]:
+    schema = {"type": "object", "properties": {}, **tool.parameters}  # some servers refuse a tool without them
+    function = {"name": tool.name, "description": tool.description, "parameters": _fit(schema, route)}
+    return {"type": "function", "function": function}
+
+
+def _write_choice(choice: str) -> str | dict[str, Any]:
+    return choice if choice in _CHOICES else {"type": "function", "function": {"name": choice}}
+
+
+def _write_format(output: OutputSpec, route: Route) -> dict[str, Any]:
+    if output.mode != "json_schema":
+        return {"type": "json_object"}
+    held: dict[str, Any] = {"name": output.name}
+    if output.description:
+        held["description"] = output.description
+    strict = make_strict(output.schema) if route.quirks.takes_strict else None
+    if strict is None:
+        held["schema"] = _fit(output.schema, route)
+    else:
+        held |= {"schema": _fit(strict, route), "strict": True}
+    return {"type": "json_schema", "json_schema": held}
+
+
+def _fit(schema: dict[str, Any], route: Route) -> dict[str, Any]:
+    return schema if route.quirks.takes_refs else inline_refs(schema)
