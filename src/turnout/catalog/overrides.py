@@ -8,8 +8,10 @@ Tables, all of them arrays:
   ``names_are_wire_ids = true``: the source's `name` of a model is the provider's own spelling of its id.
 - ``[[model]]``: an `id` and fields of `Model`; added where the source lacks the model, **ignored where it has it**,
   so that an override never undoes a newer fact.
-- ``[[pattern]]``: `match`, shell patterns of full ids, and optionally `families`; `set` holds the fields of `Model`.
-  They are resolved here, when the catalog is built, never when it is used.
+- ``[[pattern]]``: `match`, shell patterns of full ids, and optionally `families`, and `where`, facts that the model
+  must have; `set` holds the fields of `Model`. They are resolved here, when the catalog is built, never when it is used.
+
+Several rows may speak of one provider, or fit one model: a later one wins, and their quirks add up.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ class _ProtocolRow(_Row, kw_only=True, forbid_unknown_fields=True):
 class _PatternRow(_Row, kw_only=True, forbid_unknown_fields=True):
     match: list[str]
     families: list[str] = []
+    where: dict[str, Any] = {}
     set: dict[str, Any]
 
 
@@ -66,7 +69,7 @@ class Overrides:
         self._forced: set[str] = set()
         self._exact_names: set[str] = set()
         self._new: list[dict[str, Any]] = []
-        self._patches: dict[str, dict[str, Any]] = {}
+        self._patches: dict[str, list[dict[str, Any]]] = {}
         for row in tables.provider:
             self._add_provider(_noted(row))
 
@@ -78,7 +81,7 @@ class Overrides:
         if row.pop("new", False):
             self._new.append(row)
         else:
-            self._patches[row["id"]] = row
+            self._patches.setdefault(row["id"], []).append(row)
 
     def protocol_of(self, npm: str) -> str:
         """Return the protocol that the package `npm` speaks (`openai_chat` for an unknown one, which is noted)."""
@@ -104,27 +107,37 @@ class Overrides:
 
     def patch_provider(self, provider: Provider) -> Provider:
         """Return `provider` with its corrections."""
-        patch = self._patches.get(provider.id)
-        if patch is None:
+        patches = self._patches.get(provider.id)
+        if patches is None:
             return provider
-        source = f"{provider.source}; {patch['source']}"
-        return _convert({**msgspec.to_builtins(provider), **patch, "source": source}, Provider)
+        row: dict[str, Any] = msgspec.to_builtins(provider)
+        for patch in patches:
+            source, quirks = row["source"], {**row.get("quirks", {}), **patch.get("quirks", {})}
+            row |= patch
+            row |= {"source": f"{source}; {patch['source']}", "quirks": quirks}
+        return _convert(row, Provider)
 
     def patch_model(self, model: Model, provider: Provider) -> Model:
         """Return `model` with what the patterns set; its quirks are added to its provider's."""
         row: dict[str, Any] = {}
+        quirks: dict[str, Any] = {}
         for pattern in self._patterns:
             if _fits(pattern, model):
                 row |= pattern.set
+                quirks |= pattern.set.get("quirks", {})
         if not row:
             return model
-        if "quirks" in row:
-            row["quirks"] = {**msgspec.to_builtins(provider.quirks), **row["quirks"]}
+        if quirks:
+            row["quirks"] = {**msgspec.to_builtins(provider.quirks), **quirks}
         return _convert({**msgspec.to_builtins(model), **row}, Model)
 
 
 def _fits(pattern: _PatternRow, model: Model) -> bool:
     if pattern.families and model.family not in pattern.families:
+        return False
+    if unknown := pattern.where.keys() - set(Model.__struct_fields__):
+        raise CatalogError(f"overrides.toml: `{min(unknown)}` in `where` is no field of a model: mend that row")
+    if any(getattr(model, name) != value for name, value in pattern.where.items()):
         return False
     return any(fnmatchcase(model.id, match) for match in pattern.match)
 
