@@ -35,11 +35,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
     def select(self, models: Iterable[Model], sort: Sort = "id") -> list[Model]:
         """Return those of `models` that fit, sorted."""
-        if sort not in _SORT_KEYS:
-            raise InvalidInputError(f"sort={sort!r} is not known: take one of {', '.join(_SORT_KEYS)}")
         tests = self._tests()
-        fitting = [model for model in models if all(test(model) for test in tests)]
-        return sorted(fitting, key=_SORT_KEYS[sort])
+        return sort_models([model for model in models if all(test(model) for test in tests)], sort)
 
     def _tests(self) -> list[Callable[[Model], bool]]:
         tests: list[Callable[[Model], bool]] = []
@@ -62,6 +59,13 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         if self.free is not None:
             tests.append(_is_free if self.free else _is_paid)
         return tests
+
+
+def sort_models(models: Iterable[Model], sort: Sort) -> list[Model]:
+    """Return `models` in the order of `sort`. Raises `InvalidInputError` for an unknown one."""
+    if sort not in _SORT_KEYS:
+        raise InvalidInputError(f"sort={sort!r} is not known: take one of {', '.join(_SORT_KEYS)}")
+    return sorted(models, key=_SORT_KEYS[sort])
 
 
 def _equals(field: str, wanted: object) -> Callable[[Model], bool]:

@@ -1,0 +1,120 @@
+"""What a request needs, compared with what the catalog says of the model, before anything is sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from turnout.errors import UnsupportedFeatureError
+from turnout.messages import Audio, File, Image, Media, Text, ToolResult, Video
+from turnout.responses import Warning
+
+if TYPE_CHECKING:
+    from turnout.catalog.types import Model
+    from turnout.requests import ModelRequest
+    from turnout.routing.features import Feature
+    from turnout.routing.route import Route
+
+Check = Literal["raise", "warn", "off"]
+"""What becomes of a request that the catalog says the model cannot take: an error, a warning, or nothing."""
+
+_MEDIA: dict[type[object], Feature] = {Image: "image", Audio: "audio", Video: "video"}
+_CALLS = {"embedding": "call `embed` with it"}
+
+
+def check_request(
+    request: ModelRequest, route: Route, *, check: Check = "raise", emulates_tools: bool = False
+) -> list[Warning]:
+    """Compare `request` with the catalog's facts of the model of `route`; return what the caller should know.
+
+    Raises `UnsupportedFeatureError`, which names three models that have it, where the model is known to lack an input
+    kind of the messages, tools (unless `emulates_tools`) or the output mode that was set; and for a model that is no
+    chat model. What is unknown passes. A prompt that is estimated to be over the model's context is a warning
+    (``"context_limit"``). `check`: ``"warn"`` makes warnings of the errors, ``"off"`` checks nothing.
+    """
+    facts = route.facts
+    if facts is None or check == "off":
+        return []
+    size = 0
+    has_media = False
+    for message in request.messages:
+        for part in message.content:
+            if isinstance(part, Text):
+                size += len(part.text)
+            elif isinstance(part, Media):
+                has_media = True
+            elif isinstance(part, ToolResult):
+                size += len(part.content)
+    limit = facts.max_input or facts.context
+    warnings: list[Warning] = []
+    if has_media or request.tools or request.output is not None or facts.kind != "chat":
+        warnings = _check_features(request, route, facts, check, emulates_tools=emulates_tools)
+    if limit is not None and size * 2 > limit:  # the estimate is never over two tokens a character
+        warnings += _check_length(request, route, limit)
+    return warnings
+
+
+def _check_features(
+    request: ModelRequest, route: Route, facts: Model, check: Check, *, emulates_tools: bool
+) -> list[Warning]:
+    from turnout.routing.features import lacks, list_alternatives, say
+
+    needs = list_needs(request)
+    if emulates_tools:
+        needs.pop("tools", None)
+    missing: list[Feature] = [need for need in needs if lacks(need, facts, route.quirks)]
+    if facts.kind != "chat":
+        cure = _CALLS.get(facts.kind, "turnout has no call for these yet")
+        message = f"`{facts.id}` is no chat model ({facts.kind}): {cure}"
+    elif missing:
+        others = list_alternatives(facts, list(needs))
+        cure = f"take {' or '.join(others)}" if others else "the catalog lists no model that does"
+        message = f"`{facts.id}` takes no {' and no '.join(say(need) for need in missing)}, says the catalog: {cure}"
+    else:
+        return []
+    if check == "raise":
+        message += ', or pass check="warn" if the catalog is wrong' if facts.kind == "chat" else ""
+        raise UnsupportedFeatureError(message, provider=route.provider, model=route.model)
+    return [Warning("unsupported_feature", message)]
+
+
+def list_needs(request: ModelRequest) -> dict[Feature, None]:
+    """Return what `request` asks of a model beside text, in order: input kinds, tools, the output mode that was set."""
+    needs: dict[Feature, None] = {}
+    for message in request.messages:
+        for part in message.content:
+            if (need := _MEDIA.get(type(part))) is not None:
+                needs[need] = None
+            elif isinstance(part, File) and (kind := _file_kind(part)) is not None:
+                needs[kind] = None
+    if request.tools:
+        needs["tools"] = None
+    mode = None if request.output is None else request.output.mode
+    if mode == "tool":
+        needs["tools"] = None
+    elif mode == "json_schema" or mode == "json_object":  # noqa: PLR1714 - this way the type checker follows
+        needs[mode] = None
+    return needs
+
+
+def _file_kind(part: File) -> Feature | None:
+    """Return what a model must take for `part`: a PDF, any other file, or nothing where it goes as text."""
+    from turnout.media import sniff_media_type
+
+    declared = part.media_type or ""
+    if part.data is not None:
+        declared = sniff_media_type(part.data) or declared
+    elif part.url is not None and not declared:
+        declared = part.url[5:80].partition(";")[0].partition(",")[0] if part.url[:5].lower() == "data:" else part.url
+    if declared.partition("?")[0].lower().endswith("pdf"):
+        return "pdf"
+    return "file"
+
+
+def _check_length(request: ModelRequest, route: Route, limit: int) -> list[Warning]:
+    from turnout.tokens import estimate_tokens
+
+    tokens = estimate_tokens(request.messages)
+    if tokens <= limit:
+        return []
+    told = f"the prompt has about {tokens:,} tokens, and `{route.asked}` takes {limit:,}"
+    return [Warning("context_limit", f"{told}: shorten it, or take another model")]
