@@ -1,21 +1,31 @@
-"""What kind of media some bytes are, read from their beginning."""
+"""What kind of media some bytes are, read from their beginning; and what may be read and fetched for a call."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import msgspec
+from msgspec import Struct
+
+from turnout.errors import InvalidInputError
 
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
-    (b"BM", "image/bmp"),
     (b"II*\x00", "image/tiff"),
     (b"MM\x00*", "image/tiff"),
-    (b"ID3", "audio/mpeg"),
     (b"fLaC", "audio/flac"),
     (b"OggS", "audio/ogg"),
     (b"\x1aE\xdf\xa3", "video/webm"),
     (b"%PDF-", "application/pdf"),
+    (b"#!AMR", "audio/amr"),
 )
+SNIFFED_BYTES = 32
+"""So many leading bytes are enough for `sniff_media_type`."""
+
 _RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
 _BRANDS = {
     b"M4A ": "audio/mp4",
@@ -43,6 +53,10 @@ def sniff_media_type(data: bytes) -> str | None:
     for signature, media_type in _SIGNATURES:
         if data.startswith(signature):
             return media_type
+    if data[:2] == b"BM" and data[6:10] == bytes(4):  # two letters alone may begin a text
+        return "image/bmp"
+    if data[:3] == b"ID3" and data[3:4] < b" ":  # the version of the tag
+        return "audio/mpeg"
     return _sniff_frame(data)
 
 
@@ -54,3 +68,38 @@ def _sniff_frame(data: bytes) -> str | None:
     if layer == 0:
         return "audio/aac" if data[1] & 0xF0 == 0xF0 else None
     return "audio/mpeg" if layer == 0x02 else None
+
+
+class MediaLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, repr_omit_defaults=True):
+    """What a call may read and fetch for its images, sound, films and files: ``Agent(…, media={"timeout_s": 5})``.
+
+    `max_bytes` bounds one file or one fetched URL, `max_total_bytes` all that one run fetches, `timeout_s` one fetch
+    with its redirects (seconds). `allow_private_urls` lets URLs of this machine and of private networks be fetched;
+    leave it off where URLs come from outside. `allow_paths` lets parts name files of this machine.
+    """
+
+    max_bytes: int = 20 * 1024 * 1024
+    max_total_bytes: int = 100 * 1024 * 1024
+    timeout_s: float = 30.0
+    allow_private_urls: bool = False
+    allow_paths: bool = True
+
+
+def read_media_limits(value: object) -> MediaLimits:
+    """Read limits given as a `MediaLimits`, a mapping of its fields, or `None`. Raises `InvalidInputError`."""
+    if value is None:
+        return MediaLimits()
+    if not isinstance(value, MediaLimits):
+        if not isinstance(value, Mapping):
+            raise InvalidInputError(
+                f"media= is a {type(value).__name__}: give a MediaLimits or a mapping of its fields"
+            )
+        try:
+            value = msgspec.convert(dict(cast("Mapping[str, Any]", value)), MediaLimits)
+        except msgspec.ValidationError as error:
+            known = ", ".join(MediaLimits.__struct_fields__)
+            raise InvalidInputError(f"media: {error}: the fields are {known}") from None
+    for name in ("max_bytes", "max_total_bytes", "timeout_s"):
+        if not getattr(value, name) > 0:
+            raise InvalidInputError(f"media: `{name}` is {getattr(value, name)!r}: give a number above 0")
+    return value

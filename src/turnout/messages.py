@@ -6,66 +6,189 @@ A message has a role and a list of parts. Parts are tagged with `type`, so messa
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+import re
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, cast
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 Role = Literal["system", "user", "assistant", "tool"]
 
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|data:", re.IGNORECASE)
 
-class Text(Struct, frozen=True, tag="text", tag_field="type"):
-    """Text, exactly as written; never trimmed."""
+
+class Text(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True, tag="text", tag_field="type"):
+    """Text, exactly as written; never trimmed. `provider_options` is that of `Media` (``cache_control``, say)."""
 
     type: ClassVar[Literal["text"]] = "text"
     text: str
+    provider_options: dict[str, dict[str, Any]] = {}
 
 
-class Media(Struct, frozen=True, repr_omit_defaults=True):
-    """What image, audio, video and file parts share: either `data` (raw bytes) or `url` (http, https or data URL).
+class SupportsPath(Protocol):
+    """Anything that stands for a path, such as a `pathlib.Path`."""
 
-    `media_type` is the MIME type, such as ``"image/png"``; `None` leaves it to be read from the leading bytes.
-    `repr` shows sizes, not contents.
+    def __fspath__(self) -> str | bytes:
+        """Return the path."""
+        ...
+
+
+Source = bytes | bytearray | memoryview | str | SupportsPath
+"""What a part of media can be made from: bytes, a URL, a path."""
+
+
+class LocalPath:
+    """A file of this machine, which a part names until the agent reads it.
+
+    It can neither come from JSON nor go into it: no message that is stored or sent holds a path, and none that comes
+    from outside can name one.
+    """
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str | bytes) -> None:
+        self.path = path
+
+    def __fspath__(self) -> str | bytes:
+        return self.path
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LocalPath) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    def __repr__(self) -> str:
+        return repr(self.path)
+
+
+class Media(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
+    """What image, audio, video and file parts share: `data` (raw bytes), or `url` (http, https or data URL), or `path`.
+
+    The first argument may be any of them: bytes, a URL, a path as text or as a `pathlib.Path`. Text with a scheme
+    (``https://…``, ``data:…``) is a URL, any other a path, so give ``url=`` for what comes from outside. ``~`` in a
+    path is the user's home. The file is read when the agent is called, and only then.
+
+    `media_type` is the MIME type, such as ``"image/png"``; the leading bytes win over it where they show the type.
+    `provider_options` maps a provider to fields that are merged into the part for it, and ``"*"`` to fields for
+    every provider: ``{"*": {"image_url": {"detail": "low"}}}``. `repr` shows sizes, not contents.
     """
 
     data: bytes | None = None
     url: str | None = None
     media_type: str | None = None
+    path: LocalPath | None = None
+    provider_options: dict[str, dict[str, Any]] = {}
 
     def __post_init__(self) -> None:
         name = self.__class__.__name__
-        if (self.data is None) == (self.url is None):
-            raise TypeError(f"{name} takes either data= (bytes) or url=, and not both")
-        if self.data is not None and not isinstance(self.data, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"{name}: data= is a {type(self.data).__name__}: give bytes, or a URL as url=")
+        if sum([self.data is not None, self.url is not None, self.path is not None]) != 1:
+            raise TypeError(f"{name} takes one of data= (bytes), url= and path=, and only one")
+        given: object = self.data if self.path is None else self.path
+        if given is None or type(given) is bytes or isinstance(given, LocalPath):
+            return
+        field, value = _read_source(given, name, is_path=self.path is not None)
+        force_setattr(self, "data", None)
+        force_setattr(self, "path", None)
+        force_setattr(self, field, value)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the content is elsewhere: a `url` that is no data URL."""
+        return self.url is not None and self.url[:5].lower() != "data:"
 
     def __repr__(self) -> str:
+        if self.path is not None:
+            return f"{self.__class__.__name__}(path={self.path!r})"
         what = f"{len(self.data)} bytes" if self.data is not None else repr((self.url or "")[:60])
         return f"{self.__class__.__name__}({what})"
 
 
+def _read_source(given: object, name: str, *, is_path: bool) -> tuple[str, object]:
+    """Return the field that the first argument (or `path`) of a part stands for, and its value."""
+    if isinstance(given, (bytes, bytearray, memoryview)) and not is_path:
+        return "data", bytes(cast("bytes", given))
+    given = cast("object", given)
+    if isinstance(given, str) and given:
+        return ("url", given) if _URL.match(given) and not is_path else ("path", LocalPath(given))
+    if hasattr(given, "__fspath__"):
+        return "path", LocalPath(cast("SupportsPath", given).__fspath__())
+    kind = "empty" if given in ("", b"") else f"a {type(given).__name__}"
+    raise TypeError(f"{name}: what it holds is {kind}: give bytes, a path, or a URL")
+
+
 class Image(Media, frozen=True, tag="image", tag_field="type"):
-    """A picture: ``Image(data=open("cat.png", "rb").read())`` or ``Image(url="https://…")``."""
+    """A picture: ``Image("cat.png")``, ``Image(url="https://…")`` or ``Image(data=png)``."""
 
     type: ClassVar[Literal["image"]] = "image"
 
+    if TYPE_CHECKING:  # what the arguments may be; the fields are what is kept of them
+
+        def __init__(
+            self,
+            data: Source | None = None,
+            url: str | None = None,
+            media_type: str | None = None,
+            *,
+            path: str | SupportsPath | None = None,
+            provider_options: dict[str, dict[str, Any]] = ...,
+        ) -> None: ...
+
 
 class Audio(Media, frozen=True, tag="audio", tag_field="type"):
-    """Sound, such as WAV or MP3."""
+    """Sound, such as WAV or MP3: ``Audio("speech.wav")``."""
 
     type: ClassVar[Literal["audio"]] = "audio"
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            data: Source | None = None,
+            url: str | None = None,
+            media_type: str | None = None,
+            *,
+            path: str | SupportsPath | None = None,
+            provider_options: dict[str, dict[str, Any]] = ...,
+        ) -> None: ...
+
 
 class Video(Media, frozen=True, tag="video", tag_field="type"):
-    """A moving picture, such as MP4."""
+    """A moving picture, such as MP4: ``Video("film.mp4")``."""
 
     type: ClassVar[Literal["video"]] = "video"
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            data: Source | None = None,
+            url: str | None = None,
+            media_type: str | None = None,
+            *,
+            path: str | SupportsPath | None = None,
+            provider_options: dict[str, dict[str, Any]] = ...,
+        ) -> None: ...
+
 
 class File(Media, frozen=True, tag="file", tag_field="type"):
-    """A document, such as a PDF; `name` is the file name that the model sees."""
+    """A document, such as a PDF: ``File("report.pdf")``; `name` is the file name that the model sees (the file's)."""
 
     type: ClassVar[Literal["file"]] = "file"
     name: str | None = None
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            data: Source | None = None,
+            url: str | None = None,
+            media_type: str | None = None,
+            *,
+            path: str | SupportsPath | None = None,
+            provider_options: dict[str, dict[str, Any]] = ...,
+            name: str | None = None,
+        ) -> None: ...
 
 
 class Reasoning(Struct, frozen=True, tag="reasoning", tag_field="type", repr_omit_defaults=True):
@@ -133,13 +256,15 @@ class Message(Struct, frozen=True, repr_omit_defaults=True):
     Build one with ``Message.user("Hi")``, ``Message.user("What is this?", Image(url=…))``, ``Message.system(…)`` or
     ``Message.assistant(…)``; a string stands for a `Text` part. `name` tells speakers of one role apart.
     `provider_options` maps a provider to fields that are merged into the message for it, and ``"*"`` to fields for
-    every provider.
+    every provider. `provider` is who made the message, where it comes from a thread: a part that only its maker
+    understands goes to no other.
     """
 
     role: Role
     content: list[Part]
     name: str | None = None
     provider_options: dict[str, dict[str, Any]] = {}
+    provider: str | None = None
 
     @classmethod
     def system(cls, *parts: str | Part) -> Message:

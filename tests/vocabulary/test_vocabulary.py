@@ -121,12 +121,14 @@ def test_messages_survive_json() -> None:
 
 
 def test_media_take_data_or_url_and_hide_their_contents() -> None:
-    with pytest.raises(TypeError, match="either data= "):
+    with pytest.raises(TypeError, match="one of data= "):
         Image()
-    with pytest.raises(TypeError, match="either data= "):
+    with pytest.raises(TypeError, match="one of data= "):
         Image(data=b"a", url="https://a/b")
-    with pytest.raises(TypeError, match="data= is a str: give bytes"):
-        Image(data="cat.png")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="is a int: give bytes, a path, or a URL"):
+        Image(5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="is empty: give bytes"):
+        Image("")
     assert repr(Image(data=b"secret")) == "Image(6 bytes)"
     assert len(repr(Image(url="data:image/png;base64," + "A" * 9000))) < 100
 

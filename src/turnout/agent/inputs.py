@@ -1,12 +1,15 @@
-"""The `messages` argument in all its forms, read at the door into `Message` objects."""
+"""The `messages` argument in all its forms, read at the door into `Message` objects that hold no path."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from turnout.errors import InvalidInputError
-from turnout.messages import Message, Part, as_parts
+from turnout.messages import Media, Message, Part, as_parts
+
+if TYPE_CHECKING:
+    from turnout.media import MediaLimits
 
 MessagesArgument = str | Message | Part | Sequence[str | Part] | Sequence[Message | Mapping[str, Any]]
 """A string; a list of strings and parts, which is ONE user message; or a list of `Message`s or OpenAI-style dicts."""
@@ -15,8 +18,34 @@ _PARTS = get_args(Part)
 _FORMS = "give a string, a list of strings and parts (one user message), or a list of messages"
 
 
-def read_messages(value: object) -> list[Message]:
-    """Read the `messages` argument. Raises `InvalidInputError`, which names the item that cannot be read."""
+def read_messages(value: object, limits: MediaLimits | None = None) -> list[Message]:
+    """Read the `messages` argument, and the files that its parts name.
+
+    Raises `InvalidInputError`, which names the item that cannot be read. Files are read here and now: in a coroutine
+    await `load_messages`.
+    """
+    messages = parse_input(value)
+    if not any(map(_names_file, messages)):
+        return messages
+    from turnout.agent.files import read_files  # here: few messages name files
+
+    return read_files(messages, limits)
+
+
+async def load_messages(value: object, limits: MediaLimits | None = None) -> list[Message]:
+    """Do as `read_messages`, with files read in a thread, so that no disk holds up the event loop."""
+    messages = parse_input(value)
+    if not any(map(_names_file, messages)):
+        return messages
+    import asyncio
+
+    from turnout.agent.files import read_files
+
+    return await asyncio.to_thread(read_files, messages, limits)
+
+
+def parse_input(value: object) -> list[Message]:
+    """Read the `messages` argument and leave the files alone. Raises `InvalidInputError`."""
     if isinstance(value, (str, *_PARTS)):
         return [Message.user(cast("str | Part", value))]
     if isinstance(value, (Message, Mapping)):
@@ -42,3 +71,7 @@ def _read_message(item: object, index: int) -> Message:
         except InvalidInputError as error:
             raise InvalidInputError(str(error).replace("messages[0]", f"messages[{index}]", 1)) from None
     raise InvalidInputError(f"messages[{index}] is a {type(item).__name__} among messages: {_FORMS}")
+
+
+def _names_file(message: Message) -> bool:
+    return any(isinstance(part, Media) and part.path is not None for part in message.content)

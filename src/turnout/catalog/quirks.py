@@ -44,5 +44,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     takes_forced_tools: bool = True
     """Whether `tool_choice` may be ``"required"`` or name a tool; where not, ``"auto"`` is sent and the prompt asks."""
 
+    takes_media_urls: tuple[Literal["image", "audio", "video", "file"], ...] = ("image", "video")
+    """The kinds of parts that the provider takes as http(s) URLs; those of any other kind are fetched and inlined."""
+
     max_body_bytes: int | None = None
     """The largest request body that the provider takes, in bytes; `None` where no limit is known."""

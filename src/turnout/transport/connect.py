@@ -35,8 +35,11 @@ async def open_connection(  # the five say where to; the settings are named
     find_context: Callable[[], Awaitable[ssl.SSLContext]],
     limit_s: float | None,
     kind: TimeoutKind,
+    address: str | None = None,
 ) -> Connection:
     """Return a connection that is ready for its first request, within `limit_s` seconds in all.
+
+    `address` is where to connect in place of what the host's name resolves to; TLS checks the name all the same.
 
     Raises `APIConnectionError` or `APITimeoutError` of `kind`; `find_context` may raise as well. No message holds a
     credential.
@@ -44,8 +47,9 @@ async def open_connection(  # the five say where to; the settings are named
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(limit_s):
+            first = proxy or target
             connection = await _connect(
-                loop, lambda: Connection(loop, pool, key, target.origin, limits), proxy or target
+                loop, lambda: Connection(loop, pool, key, target.origin, limits), address or first.host, first.port
             )
             try:
                 await _secure(connection, target, proxy, find_context)
@@ -62,15 +66,13 @@ async def open_connection(  # the five say where to; the settings are named
 
 
 async def _connect(
-    loop: asyncio.AbstractEventLoop, create: Callable[[], Connection], first: Target | Proxy
+    loop: asyncio.AbstractEventLoop, create: Callable[[], Connection], host: str, port: int
 ) -> Connection:
-    is_address = first.host[-1:].isdigit() or ":" in first.host  # which needs no race of several
+    is_address = host[-1:].isdigit() or ":" in host  # which needs no race of several
     if is_address or not isinstance(loop, asyncio.BaseEventLoop):  # (other loops, such as uvloop, know of no race)
-        _, connection = await loop.create_connection(create, first.host, first.port)
+        _, connection = await loop.create_connection(create, host, port)
     else:
-        _, connection = await loop.create_connection(
-            create, first.host, first.port, happy_eyeballs_delay=_SECOND_ADDRESS_AFTER_S
-        )
+        _, connection = await loop.create_connection(create, host, port, happy_eyeballs_delay=_SECOND_ADDRESS_AFTER_S)
     return connection
 
 

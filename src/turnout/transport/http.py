@@ -80,8 +80,11 @@ class HTTPTransport:
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop) or await self._open_pool(loop)
         target = split_url(request.url)
-        proxy = self._proxies.find(target)
-        key = target.origin if proxy is None else f"{target.origin} {proxy.key}"
+        if request.address is None:
+            proxy = self._proxies.find(target)
+            key = target.origin if proxy is None else f"{target.origin} {proxy.key}"
+        else:
+            proxy, key = None, f"{target.origin} at {request.address}"
         forward = None if proxy is None or target.is_tls else proxy.headers
         head = self._render(request, target, forward)
         connection, queued_s, is_fresh = pool.take(key), 0.0, False
@@ -162,8 +165,9 @@ class HTTPTransport:
         limit_s, kind = deadline.shorten(request.connect_s, "connect")
         try:
             connection = await open_connection(
-                pool, key, target, proxy, self._limits, find_context=self._find_context, limit_s=limit_s, kind=kind
-            )
+                pool, key, target, proxy, self._limits, find_context=self._find_context, limit_s=limit_s, kind=kind,
+                address=request.address,
+            )  # fmt: skip
         except BaseException:
             pool.free_slot(key)
             raise

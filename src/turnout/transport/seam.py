@@ -86,6 +86,8 @@ class HTTPRequest(Struct, frozen=True, kw_only=True):
     `deadline` is the moment (`time.monotonic()`) by which the head of the answer must be there, whatever comes before
     it: the wait for a free connection, connecting, another connection in the place of a stale one, sending. The error
     is of `deadline_kind`. `connect_s` limits name look-up, TCP, proxy and TLS together, within it. `None` is no limit.
+    With `address`, an IP address, the connection goes there: no name is looked up, and no proxy is used; TLS and the
+    header Host name the host of `url` all the same.
     """
 
     method: str
@@ -95,6 +97,7 @@ class HTTPRequest(Struct, frozen=True, kw_only=True):
     connect_s: float | None = 10.0
     deadline: float | None = None
     deadline_kind: TimeoutKind = "first_chunk"
+    address: str | None = None
 
     def __repr__(self) -> str:
         return f"HTTPRequest({self.method} {self.url.partition('?')[0]}, {len(self.body)} bytes)"

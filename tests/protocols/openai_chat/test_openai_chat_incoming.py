@@ -39,18 +39,29 @@ def test_messages_among_dicts_stay_as_they_are():
         ({"type": "output_text", "text": "a"}, Text("a")),
         ({"type": "refusal", "refusal": "no"}, Refusal("no")),
         ({"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, Reasoning("hm")),
-        ({"type": "image_url", "image_url": {"url": "https://h/i", "detail": "low"}}, Image(url="https://h/i")),
+        (
+            {"type": "image_url", "image_url": {"url": "https://h/i", "detail": "low"}, "cache_control": {"type": "e"}},
+            Image(
+                url="https://h/i",
+                provider_options={"*": {"image_url": {"detail": "low"}, "cache_control": {"type": "e"}}},
+            ),
+        ),
+        (
+            {"type": "input_image", "image_url": "https://h/i", "detail": "low"},
+            Image(url="https://h/i", provider_options={"*": {"image_url": {"detail": "low"}}}),
+        ),
+        ({"type": "text", "text": "a", "annotations": [], "x": 1}, Text("a", {"*": {"x": 1}})),
         ({"type": "image_url", "image_url": "https://h/i"}, Image(url="https://h/i")),
         ({"type": "input_image", "image_url": "https://h/i"}, Image(url="https://h/i")),
         ({"type": "video_url", "video_url": {"url": "https://h/v"}}, Video(url="https://h/v")),
         ({"type": "document_url", "document_url": "https://h/d"}, File(url="https://h/d")),
         (
             {"type": "input_audio", "input_audio": {"data": "SUQz", "format": "mp3"}},
-            Audio(data=b"ID3", media_type="audio/mpeg"),
+            Audio(url="data:audio/mpeg;base64,SUQz"),
         ),
         (
             {"type": "input_audio", "input_audio": {"data": "SUQz", "format": "wav"}},
-            Audio(data=b"ID3", media_type="audio/wav"),
+            Audio(url="data:audio/wav;base64,SUQz"),
         ),
         (
             {"type": "file", "file": {"filename": "n", "file_data": "data:application/pdf;base64,QQ=="}},

@@ -14,7 +14,7 @@ from turnout.media import sniff_media_type
         (b"\xff\xd8\xff\xe0", "image/jpeg"),
         (b"GIF87a", "image/gif"),
         (b"GIF89a", "image/gif"),
-        (b"BM..", "image/bmp"),
+        (b"BM\x8a\0\0\0\0\0\0\0", "image/bmp"),
         (b"II*\x00", "image/tiff"),
         (b"MM\x00*", "image/tiff"),
         (b"RIFF....WEBPVP8 ", "image/webp"),

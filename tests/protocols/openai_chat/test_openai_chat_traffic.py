@@ -233,10 +233,8 @@ def simplify(message: dict[str, Any]) -> dict[str, Any]:
 
 def simplify_parts(parts: list[dict[str, Any]], role: str) -> Any:
     parts = [{key: value for key, value in part.items() if value is not None} for part in parts]
-    for part in parts:
-        part.pop("cache_control", None)  # has no home in a part yet
-        if part["type"] == "image_url":
-            part["image_url"].pop("detail", None)  # has no home in an Image
+    if any("cache_control" in part for part in parts):
+        return parts
     if role == "assistant":
         return "".join(part["text"] for part in parts)
     return parts[0]["text"] if [part["type"] for part in parts] == ["text"] else parts

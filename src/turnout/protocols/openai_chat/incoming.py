@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from turnout.errors import InvalidInputError
 from turnout.messages import (
     Audio,
     File,
     Image,
+    Media,
     Message,
     Part,
     Reasoning,
@@ -19,7 +22,7 @@ from turnout.messages import (
     ToolResult,
     Video,
 )
-from turnout.protocols.openai_chat.media_parts import audio_type, read_base64
+from turnout.protocols.openai_chat.media_parts import audio_type, tidy_base64
 from turnout.protocols.openai_chat.thinking import read_details, read_thinking_part
 from turnout.protocols.openai_chat.wire import is_array, is_object, read_object
 
@@ -49,6 +52,11 @@ _KNOWN = frozenset(
 _ANSWER_ONLY = frozenset({"annotations", "executed_tools", "images"})
 """Fields of an answer that no request takes."""
 
+_HOLDERS = frozenset({"image_url", "video_url", "document_url", "input_audio", "file"})
+_READ = frozenset({"type", "text", "url", "data", "format", "file_data", "filename"})
+_UNSENT = frozenset({"annotations"})
+"""Fields of a part that only answers have."""
+
 _Dict = dict[str, Any]
 
 
@@ -56,7 +64,8 @@ def parse_messages(items: Sequence[Mapping[str, Any] | Message], *, provider: st
     """Return OpenAI-style message dicts as messages; `Message` objects among them stay as they are.
 
     Fields of a message that turnout does not know (Mistral's ``prefix``) are kept in the message's `provider_options`:
-    for `provider`, or for all (``"*"``). Unknown fields of a part (``detail``, ``cache_control``) are left out.
+    for `provider`, or for all (``"*"``); those of a part (``detail``, ``cache_control``) in the
+    part's, in the same way.
     `reasoning_details` can go back to `provider` only. Raises `InvalidInputError` naming the index and the field.
     """
     return [
@@ -79,7 +88,8 @@ def _parse_message(item: _Dict, where: str, provider: str | None) -> Message:
     role = _ROLES.get(str(item.get("role")))
     if role is None:
         raise _wrong(f"{where}.role", f"is {item.get('role')!r}", f"use one of {', '.join(_ROLES)}")
-    parts = _parse_tool_result(item, where) if role == "tool" else _parse_content(item.get("content"), where)
+    content = item.get("content")
+    parts = _parse_tool_result(item, where) if role == "tool" else _parse_content(content, where, provider)
     if role == "assistant":
         parts = [*_parse_reasoning(item, provider), *parts, *_parse_refusal(item), *_parse_calls(item, where)]
     elif item.get("content") is None:
@@ -97,7 +107,7 @@ def _parse_tool_result(item: _Dict, where: str) -> list[Part]:
     call_id = item.get("tool_call_id")
     if not isinstance(call_id, str):
         raise _wrong(f"{where}.tool_call_id", "is missing or no text", "give the `id` of the call that is answered")
-    parts = _parse_content(item.get("content"), where)
+    parts = _parse_content(item.get("content"), where, None)
     if any(not isinstance(part, Text) for part in parts):
         raise _wrong(f"{where}.content", "holds more than text", "give the tool's result as text")
     text = "".join([part.text for part in parts if isinstance(part, Text)])
@@ -105,17 +115,17 @@ def _parse_tool_result(item: _Dict, where: str) -> list[Part]:
     return [ToolResult(call_id, text, name if isinstance(name, str) else None)]
 
 
-def _parse_content(content: object, where: str) -> list[Part]:
+def _parse_content(content: object, where: str, provider: str | None) -> list[Part]:
     if content is None:
         return []
     if isinstance(content, str):
         return [Text(content)]
     if not is_array(content):
         raise _wrong(f"{where}.content", f"is a {type(content).__name__}", "give text or a list of parts")
-    return [_parse_part(part, f"{where}.content[{index}]") for index, part in enumerate(content)]
+    return [_parse_part(part, f"{where}.content[{index}]", provider) for index, part in enumerate(content)]
 
 
-def _parse_part(part: object, where: str) -> Part:
+def _parse_part(part: object, where: str, provider: str | None) -> Part:
     if isinstance(part, str):
         return Text(part)
     if not is_object(part):
@@ -123,7 +133,25 @@ def _parse_part(part: object, where: str) -> Part:
     reader = _READERS.get(str(part.get("type")))
     if reader is None:
         raise _wrong(f"{where}.type", f"is {part.get('type')!r}", f"use one of {', '.join(sorted(_READERS))}")
-    return reader(part, where)
+    read = reader(part, where)
+    if isinstance(read, (Text, Media)) and (extra := _find_extra(part)):
+        return structs.replace(read, provider_options={provider or "*": extra})
+    return read
+
+
+def _find_extra(part: _Dict) -> _Dict:
+    """Return the fields of a part that no reader reads, where the wire has them: ``detail`` is beside the URL."""
+    extra: _Dict = {}
+    for key, value in part.items():
+        if key in _HOLDERS and is_object(value):
+            inner = {name: item for name, item in value.items() if name not in _READ and item is not None}
+            if inner:
+                extra[key] = inner
+        elif key not in _READ | _HOLDERS | _UNSENT and value is not None:
+            extra[key] = value
+    if part["type"] == "input_image" and "detail" in extra:
+        extra["image_url"] = {"detail": extra.pop("detail")}
+    return extra
 
 
 def _parse_text(part: _Dict, where: str) -> Part:
@@ -152,8 +180,8 @@ def _parse_document(part: _Dict, where: str) -> Part:
 
 def _parse_audio(part: _Dict, where: str) -> Part:
     holder = _object_of(part, "input_audio", where)
-    data = read_base64(_text_of(holder, "data", f"{where}.input_audio"), f"{where}.input_audio.data")
-    return Audio(data=data, media_type=audio_type(_text_of(holder, "format", f"{where}.input_audio")))
+    data = tidy_base64(_text_of(holder, "data", f"{where}.input_audio"), f"{where}.input_audio.data")
+    return Audio(url=f"data:{audio_type(_text_of(holder, 'format', f'{where}.input_audio'))};base64,{data}")
 
 
 def _parse_file(part: _Dict, where: str) -> Part:

@@ -14,6 +14,8 @@ from turnout.requests import merge_deep
 from turnout.responses import Warning
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from turnout.messages import Part
     from turnout.routing.route import Route
 
@@ -45,8 +47,8 @@ def write_messages(messages: list[Message], route: Route, warnings: list[Warning
     return wire
 
 
-def read_options(message: Message, provider: str) -> _Wire:
-    """Return the fields of its own that `message` has for `provider`: those for all, and over them those for it."""
+def read_options(message: Message | Media | Text, provider: str) -> _Wire:
+    """Return the fields of its own that a message or part has for `provider`: those for all, over them those for it."""
     options = message.provider_options
     return merge_deep(options.get("*", {}), options.get(provider, {})) if options else {}
 
@@ -61,12 +63,14 @@ def merge_system_messages(messages: list[Message], provider: str) -> list[Messag
     for message in system:
         options = merge_deep(options, read_options(message, provider))
     texts = [_system_text(message, "messages") for message in system]
-    return [Message("system", [Text("\n\n".join(texts))], provider_options={provider: options}), *rest]
+    last = system[-1].content[-1:]
+    own = last[0].provider_options if last and isinstance(last[0], Text) else {}
+    return [Message("system", [Text("\n\n".join(texts), own)], provider_options={provider: options}), *rest]
 
 
 def _write(message: Message, where: str, route: Route, warnings: list[Warning]) -> list[_Wire]:
     if message.role != "tool" and len(message.content) == 1 and isinstance(message.content[0], Text):
-        return [_frame(message, {"content": message.content[0].text})]  # nearly every message is one text
+        return [_frame(message, {"content": _write_parts(message.content, where, route)})]  # nearly all are one text
     results = [part for part in message.content if isinstance(part, ToolResult)]
     others: list[Part] = [part for part in message.content if not isinstance(part, ToolResult)]
     if results and message.role not in ("tool", "user"):
@@ -84,7 +88,7 @@ def _write(message: Message, where: str, route: Route, warnings: list[Warning]) 
         return [_frame(message, _write_assistant(others, where, route, warnings))]
     if message.role == "system":
         _system_text(message, where)
-    return [*written, _frame(message, {"content": _write_parts(others, where)})]
+    return [*written, _frame(message, {"content": _write_parts(others, where, route)})]
 
 
 def _frame(message: Message, said: _Wire) -> _Wire:
@@ -98,26 +102,29 @@ def _system_text(message: Message, where: str) -> str:
     return message.text
 
 
-def _write_parts(parts: list[Part], where: str) -> str | list[_Wire]:
+def _write_parts(parts: Sequence[Part], where: str, route: Route) -> str | list[_Wire]:
     if not parts:
         return ""
-    if len(parts) == 1 and isinstance(parts[0], Text):
+    if len(parts) == 1 and isinstance(parts[0], Text) and not read_options(parts[0], route.provider):
         return parts[0].text
-    return [_write_part(part, f"{where}.content[{index}]") for index, part in enumerate(parts)]
+    return [_write_part(part, f"{where}.content[{index}]", route) for index, part in enumerate(parts)]
 
 
-def _write_part(part: Part, where: str) -> _Wire:
-    if isinstance(part, Text):
-        return {"type": "text", "text": part.text}
-    if isinstance(part, Media):
-        return write_media(part, where)
+def _write_part(part: Part, where: str, route: Route) -> _Wire:
+    if isinstance(part, (Text, Media)):
+        written = {"type": "text", "text": part.text} if isinstance(part, Text) else write_media(part, where)
+        options = read_options(part, route.provider)
+        if options:
+            check_value(options, f"{where}.provider_options[{route.provider!r}]")
+            written = merge_deep(written, options)
+        return written
     raise InvalidInputError(
         f"{where}: a {type(part).__name__} cannot be part of this message: put it into `Message.assistant(…)`"
     )
 
 
 def _write_assistant(parts: list[Part], where: str, route: Route, warnings: list[Warning]) -> _Wire:
-    texts = [part.text for part in parts if isinstance(part, Text)]
+    texts = [part for part in parts if isinstance(part, Text)]
     calls = [_write_call(part, where) for part in parts if isinstance(part, ToolCall)]
     details = [
         detail
@@ -125,7 +132,10 @@ def _write_assistant(parts: list[Part], where: str, route: Route, warnings: list
         if isinstance(part, Reasoning) and part.details is not None and part.provider == route.provider
         for detail in part.details
     ]
-    wire: _Wire = {"content": "".join(texts) if texts or not calls else None}
+    joined: str | list[_Wire] = "".join([part.text for part in texts])
+    if any(read_options(part, route.provider) for part in texts):
+        joined = _write_parts(texts, where, route)
+    wire: _Wire = {"content": joined if texts or not calls else None}
     refusals = [part.text for part in parts if isinstance(part, Refusal)]
     if refusals:
         wire["refusal"] = "".join(refusals)
