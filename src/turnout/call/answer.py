@@ -40,7 +40,7 @@ def finish_answer(
     response.request_id = exchange.request_id
     facts = _answering_model(route, response.model)
     prices = facts.tier_for(response.usage.input_tokens or 0) if facts else None
-    return Answer(
+    answer = Answer(
         asked=route.asked,
         provider=route.provider,
         response=response,
@@ -50,6 +50,9 @@ def finish_answer(
         timing=Timing(first_chunk_s=first_chunk_s, total_s=time.monotonic() - dispatch.started),
         is_output_pending=exchange.is_output_pending,
     )
+    if exchange.account is not None:
+        exchange.account.answered(answer, exchange.http.status)
+    return answer
 
 
 def _answering_model(route: Route, answered: str | None) -> Model | None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import structs
 
-from turnout.call.exchange import Clock, encode, post
+from turnout.call.exchange import Clock, encode, open_account, post
 from turnout.call.preparation import prepare
 from turnout.call.spec import merge_request, shares_key
-from turnout.errors import APIStatusError, APITimeoutError, NotFoundError, TurnoutError, redact_url
+from turnout.errors import APIStatusError, APITimeoutError, BudgetError, NotFoundError, TurnoutError, redact_url
 from turnout.fallback import summarise_failures
 from turnout.protocols import find_protocol
 from turnout.protocols.refusals import refused_field
@@ -71,7 +71,14 @@ class Dispatch:
             else:
                 self.runtime.cooldowns.note_success(candidate)
                 return answer
-        raise summarise_failures(self._failures, self.attempts)
+        raise self._summarise()
+
+    def _summarise(self) -> TurnoutError:
+        last = self._failures[-1][1]
+        if isinstance(last, BudgetError) and all(isinstance(error, BudgetError) for _, error in self._failures):
+            last.attempts = tuple(self.attempts)
+            return last
+        return summarise_failures(self._failures, self.attempts)
 
     def note_stream_failure(self, error: CallError) -> None:
         """Note that the answer that had begun broke: its attempt failed after all."""
@@ -158,17 +165,27 @@ class _Turn:
             route = structs.replace(route, model=self._spelling)
         self._encoded = None
         exchange: Exchange | None = None
+        account = None
         try:
             dropped = self._lessons.recall(self._route).dropped | self._dropped
             adapted = prepare(self._request, route, dropped)
             self._encoded = encode(self._protocol, adapted.request, route, dropped)
-            exchange = await post(dispatch.runtime.transport, route, self._protocol, self._encoded, clock)
+            account = open_account(dispatch.call, adapted.request, route, len(dispatch.attempts) + 1)
+            transport = self.candidate.transport or dispatch.runtime.transport
+            exchange = await post(transport, route, self._protocol, self._encoded, clock)
+            exchange.account = account
             exchange.rewriter, exchange.is_output_pending = adapted.rewriter, adapted.is_output_pending
             answer = await receive(exchange)
         except TurnoutError as error:
             (exchange or clock).explain(error)
             self.explain(error)
             self._record(clock, error.status, error)
+            if account is not None:
+                account.failed(error, error.status)
+            raise
+        except BaseException as error:
+            if account is not None:
+                account.failed(error)
             raise
         self._record(clock, exchange.http.status, None)
         dispatch.warnings += [*route.warnings, *adapted.warnings, *self._encoded.warnings]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET, Struct
 
 from turnout.adaptation.rewriter import Rewriter
+from turnout.call.budget import process_budget
 from turnout.errors import APITimeoutError, CallError, InvalidInputError
 from turnout.protocols import EncodedRequest, WireProtocol
 from turnout.requests import DEFAULT_TOTAL_S
@@ -18,6 +19,8 @@ from turnout.transport.seam import HTTPRequest, HTTPResponse
 from turnout.version import USER_AGENT
 
 if TYPE_CHECKING:
+    from turnout.call.account import Account  # noqa: TC004 # a field of a Struct, never resolved
+    from turnout.call.spec import Call
     from turnout.errors import APIStatusError, TimeoutKind, TurnoutError
     from turnout.requests import ModelRequest, Timeouts
     from turnout.responses import ModelResponse
@@ -85,7 +88,7 @@ class Exchange(Struct):
     """A request that was sent and the head of the answer to it.
 
     `rewriter` turns the answer to an adapted request into the answer to what was asked; `is_output_pending`: the
-    structured output was not asked for yet.
+    structured output was not asked for yet. `account` is there where budgets or observers want to know how it ends.
     """
 
     route: Route
@@ -95,6 +98,7 @@ class Exchange(Struct):
     clock: Clock
     rewriter: Rewriter | None = None
     is_output_pending: bool = False
+    account: Account | None = None
 
     @property
     def request_id(self) -> str | None:
@@ -114,12 +118,29 @@ def encode(protocol: WireProtocol, request: ModelRequest, route: Route, dropped:
     encoded = protocol.encode(request, route, dropped)
     limit = route.quirks.max_body_bytes
     if limit is not None and len(encoded.body) > limit:
+        from turnout.call.media import name_largest  # here: an error is rare
+
+        largest = name_largest(request)
+        cure = f"{largest}: send a smaller one, or less history" if largest else "send less history"
         raise InvalidInputError(
-            f"the request is {len(encoded.body):,} bytes and `{route.provider}` takes {limit:,}:"
-            " send less history or smaller files",
+            f"the request is {len(encoded.body):,} bytes and `{route.provider}` takes {limit:,}: {cure}",
             provider=route.provider, model=route.model, url=route.url,
         )  # fmt: skip
     return encoded
+
+
+def open_account(call: Call, request: ModelRequest, route: Route, attempt: int) -> Account | None:
+    """Return the books of a try that is about to be sent; `None` where nobody wants any.
+
+    Raises `BudgetError` when the try may cost more than a budget has left.
+    """
+    everywhere = process_budget()
+    if everywhere is None and not call.budgets and call.watch is None:
+        return None
+    from turnout.call.account import Account  # here: most calls have no books
+
+    budgets = call.budgets if everywhere is None else (*call.budgets, everywhere)
+    return Account.open(call.watch, budgets, request, route, attempt)
 
 
 async def post(

@@ -15,6 +15,8 @@ from turnout.transport.retry import RetryPolicy
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from turnout.call.budget import Budget  # noqa: TC004 # fields of a Struct, never resolved
+    from turnout.hooks import Watch  # noqa: TC004
     from turnout.local.endpoint import Endpoint
     from turnout.transport.seam import Transport
 
@@ -33,7 +35,8 @@ class Call(Struct, kw_only=True):
     """One model call: the request, and everything about how it is to be made.
 
     `settings` and `provider_options` of a candidate win over those of the request. `does_restart` lets a stream that
-    breaks after its first chunk start again with the next candidate, with a `fallback` chunk in between.
+    breaks after its first chunk start again with the next candidate, with a `fallback` chunk in between. Each try is
+    reserved in all of `budgets` before it is sent, and reported to the observers of `watch`.
     """
 
     request: ModelRequest
@@ -44,6 +47,8 @@ class Call(Struct, kw_only=True):
     max_retries: int | None = None
     retry_policy: RetryPolicy = RetryPolicy()
     does_restart: bool = False
+    budgets: tuple[Budget, ...] = ()
+    watch: Watch | None = None
 
     def __repr__(self) -> str:
         return f"Call({' or '.join(candidate.label for candidate in self.candidates)})"

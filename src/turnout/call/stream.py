@@ -221,10 +221,14 @@ class ModelStream:
             if self._is_closed:
                 raise StreamClosedError("the stream was left before its end: read it whole", text=self.text) from None
             self._dispatch.note_stream_failure(error)
+            if reader.exchange.account is not None:
+                reader.exchange.account.failed(error, error.status)
             if not self._dispatch.can_restart:
                 error.attempts = tuple(self._dispatch.attempts)
                 raise
             return await self._restart(error)
+        if reader.exchange.account is not None:
+            reader.exchange.account.note_chunks(batch)
         if not batch:
             self._finish(reader)
         return batch
@@ -234,6 +238,8 @@ class ModelStream:
         self._is_closed = True
         if self._reader is not None:
             self._reader.exchange.http.close()
+            if self._reader.exchange.account is not None:
+                self._reader.exchange.account.leave(self._reader.exchange.http.status)
 
     async def _restart(self, error: CallError) -> list[Chunk]:
         failed, text = self.reader.exchange.route.asked, self.text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import msgspec
 from msgspec import Struct
@@ -41,7 +41,8 @@ class ModelConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class Candidate(Struct, frozen=True, kw_only=True):
     """One entry of a fallback list: a model, and what holds for it alone.
 
-    `max_retries`, `settings`, `headers` and `provider_options` win over those of the call and the agent.
+    `max_retries`, `settings`, `headers` and `provider_options` win over those of the call and the agent, and
+    `transport` (a `transport.seam.Transport`) over the one that all calls share.
     """
 
     model: str | ModelConfig
@@ -49,6 +50,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
     settings: ModelSettings = ModelSettings()
     headers: dict[str, str] = {}
     provider_options: dict[str, dict[str, Any]] = {}
+    transport: Any = None
 
     @property
     def label(self) -> str:
@@ -59,8 +61,18 @@ class Candidate(Struct, frozen=True, kw_only=True):
         return f"Candidate({self.label!r})"
 
 
-ModelSpec = str | ModelConfig | Candidate | Mapping[str, Any]
-"""One model: an id, a config, an entry of a fallback list, or a mapping that spells one of the latter two."""
+@runtime_checkable
+class ModelLike(Protocol):
+    """An object that stands for a model, such as a `turnout.testing.ScriptedModel`."""
+
+    def as_candidate(self) -> Candidate:
+        """Return the entry of a fallback list that it stands for."""
+        ...
+
+
+ModelSpec = str | ModelConfig | Candidate | ModelLike | Mapping[str, Any]
+"""One model: an id, a config, an entry of a fallback list, a mapping that spells one of the latter two, or an object
+that stands for a model."""
 
 ModelArgument = (
     ModelSpec
@@ -93,6 +105,8 @@ def _read_candidate(value: object) -> Candidate | None:
         return value
     if isinstance(value, str):
         return Candidate(model=value.strip())
+    if isinstance(value, ModelLike):
+        return value.as_candidate()
     if isinstance(value, ModelConfig):
         return Candidate(model=_read_config(msgspec.structs.asdict(value)))
     if not isinstance(value, Mapping):
@@ -110,7 +124,8 @@ def _read_candidate(value: object) -> Candidate | None:
     if base is None:
         return None
     fields = {name: item for name, item in given.items() if item is not None}
-    return _convert({**fields, "model": base.label}, Candidate, model=base.model, settings=settings)
+    ready = {"model": base.model, "settings": settings, "transport": base.transport}
+    return _convert({**fields, "model": base.label}, Candidate, **ready)
 
 
 def _read_config(given: dict[str, Any]) -> ModelConfig:

@@ -1,0 +1,88 @@
+"""What a call may cost at most, estimated before it is sent, and what a broken one has cost, estimated after."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from turnout.messages import Audio
+from turnout.tokens import estimate_text_tokens, estimate_tokens
+
+if TYPE_CHECKING:
+    from turnout.catalog.types import Model
+    from turnout.requests import ModelRequest
+    from turnout.routing.route import Route
+    from turnout.usage import Prices
+
+ASSUMED_OUTPUT_TOKENS = 4096
+"""How long an answer is taken to be at most where neither the call nor the model limits it to less, in tokens."""
+
+_LENGTH_FIELDS = ("max_tokens", "max_completion_tokens")
+_PER_MILLION = Decimal(1_000_000)
+
+
+def estimate_input(request: ModelRequest) -> int:
+    """Return about how many tokens the input of `request` has: its messages, its tools and the schema of its output."""
+    tokens = estimate_tokens(request.messages)
+    for tool in request.tools:
+        tokens += estimate_text_tokens(tool.name + tool.description) + estimate_json_tokens(tool.parameters)
+    return tokens if request.output is None else tokens + estimate_json_tokens(request.output.schema)
+
+
+def estimate_json_tokens(value: object) -> int:
+    """Return about how many tokens the JSON of `value` has."""
+    return -(-len(msgspec.json.encode(value)) // 4)
+
+
+def estimate_cost(request: ModelRequest, route: Route, input_tokens: int) -> Decimal | None:
+    """Return what `request` may cost in USD at the dearest price of each kind; `None` where a price is unknown.
+
+    The answer is taken to be as long as `max_output_tokens` allows, else `ASSUMED_OUTPUT_TOKENS` or the model's own
+    limit, whichever is less.
+    """
+    facts = route.facts
+    if facts is None:
+        return None
+    prices = facts.tier_for(input_tokens)
+    input_price = _dearest_input(request, prices)
+    output_price = _dearest(prices.output_price, prices.reasoning_price, prices.audio_output_price)
+    if input_price is None or output_price is None:
+        return None
+    output_tokens = expect_output_tokens(request, route, facts)
+    return (input_tokens * input_price + output_tokens * output_price) / _PER_MILLION
+
+
+def estimate_partial_cost(facts: Model | None, input_tokens: int, output_tokens: int) -> Decimal | None:
+    """Return what an answer has cost in USD of which `output_tokens` had come; `None` where a price is unknown."""
+    if facts is None:
+        return None
+    prices = facts.tier_for(input_tokens)
+    if prices.input_price is None or prices.output_price is None:
+        return None
+    return (input_tokens * prices.input_price + output_tokens * prices.output_price) / _PER_MILLION
+
+
+def expect_output_tokens(request: ModelRequest, route: Route, facts: Model) -> int:
+    """Return how many tokens the answer (or all answers, where ``n`` asks for several) may have at most."""
+    options = {**request.provider_options.get("*", {}), **request.provider_options.get(route.provider, {})}
+    limits = [options.get(name) for name in _LENGTH_FIELDS]
+    limit = next((value for value in limits if isinstance(value, int)), request.settings.max_output_tokens)
+    if limit is None:
+        limit = ASSUMED_OUTPUT_TOKENS
+        if facts.max_output is not None:
+            limit = min(limit, facts.max_output)
+    answers = options.get("n")
+    return limit * (answers if isinstance(answers, int) and answers > 1 else 1)
+
+
+def _dearest_input(request: ModelRequest, prices: Prices) -> Decimal | None:
+    has_audio = any(isinstance(part, Audio) for message in request.messages for part in message.content)
+    audio = prices.audio_input_price if has_audio else None
+    return _dearest(prices.input_price, prices.cache_write_price, audio)
+
+
+def _dearest(price: Decimal | None, *others: Decimal | None) -> Decimal | None:
+    """Return the highest of the known prices; `None` where the first, which every call pays, is unknown."""
+    return None if price is None else max(price, *(other for other in others if other is not None), Decimal(0))
