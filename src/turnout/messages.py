@@ -84,9 +84,9 @@ class Media(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
         name = self.__class__.__name__
         if sum([self.data is not None, self.url is not None, self.path is not None]) != 1:
             raise TypeError(f"{name} takes one of data= (bytes), url= and path=, and only one")
-        given: object = self.data if self.path is None else self.path
-        if given is None or type(given) is bytes or isinstance(given, LocalPath):
+        if type(self.data) is bytes or self.url is not None or isinstance(self.path, LocalPath):
             return
+        given: object = self.data if self.path is None else self.path
         field, value = _read_source(given, name, is_path=self.path is not None)
         force_setattr(self, "data", None)
         force_setattr(self, "path", None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from turnout.errors import InvalidInputError
+from turnout.errors import InvalidInputError, TurnoutError
 from turnout.media import MediaLimits
 from turnout.messages import File, Media, Message
 
@@ -33,22 +33,24 @@ class FetchedMedia:
 
     def __init__(self, limits: MediaLimits | None = None) -> None:
         self.limits = limits or MediaLimits()
-        self._found: dict[str, Fetched | InvalidInputError] = {}
+        self._found: dict[str, Fetched | TurnoutError] = {}
         self._size = 0
 
     async def load(self, urls: Sequence[str], transport: Transport) -> None:
-        """Fetch those of `urls` that were not fetched before, four at a time. Raises nothing but cancellation."""
+        """Fetch those of `urls` that were not fetched before, four at a time; `find` tells how each one went."""
         new = [url for url in dict.fromkeys(urls) if url not in self._found]
-        if new:
-            room = asyncio.Semaphore(_AT_ONCE)
-            async with asyncio.TaskGroup() as group:
-                for url in new:
-                    group.create_task(self._load_one(url, transport, room))
+        room = asyncio.Semaphore(_AT_ONCE)
+        tasks = [asyncio.create_task(self._load_one(url, transport, room)) for url in new]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
 
     def find(self, url: str) -> Fetched:
-        """Return what `url`, which was loaded, points to. Raises the `InvalidInputError` of its failure."""
+        """Return what `url`, which was loaded, points to. Raises the error of its failure."""
         found = self._found[url]
-        if isinstance(found, InvalidInputError):
+        if isinstance(found, TurnoutError):
             raise found
         return found
 
@@ -65,7 +67,7 @@ class FetchedMedia:
                 return
             try:
                 found = await fetch(url, transport, self.limits)
-            except InvalidInputError as error:
+            except TurnoutError as error:
                 self._found[url] = error.with_traceback(None)
             else:
                 self._found[url] = found
@@ -94,7 +96,7 @@ async def inline_media(
     for index, at, part in wanted:
         try:
             found = fetched.find(part.url or "")
-        except InvalidInputError as error:
+        except TurnoutError as error:
             where = f"messages[{index}].content[{at}]"
             raise InvalidInputError(
                 f"{where}: `{route.provider}` takes no {_kind(part)} by URL, and {error.message}", url=error.url

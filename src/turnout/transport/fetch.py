@@ -21,7 +21,7 @@ from urllib.parse import urljoin
 
 from msgspec import Struct
 
-from turnout.errors import CallError, InvalidInputError, TurnoutError, redact_url
+from turnout.errors import CallError, InvalidInputError, redact_url
 from turnout.transport.addresses import is_public
 from turnout.transport.proxy import find_proxy
 from turnout.transport.seam import HTTPRequest
@@ -63,9 +63,7 @@ async def fetch(url: str, transport: Transport, limits: MediaLimits) -> Fetched:
         cure = f"raise `timeout_s` in media=, or {_CURE}"
         raise _fail(url, f"did not come within {limits.timeout_s:g} s: {cure}") from None
     except CallError as error:
-        raise _fail(
-            url, f"cannot be fetched ({error.message.rpartition(': ')[0] or error.message}): {_CURE}"
-        ) from error
+        raise _fail(url, f"cannot be fetched: {error.message}; or {_CURE}") from error
 
 
 async def _fetch(url: str, transport: Transport, limits: MediaLimits, end: float) -> Fetched:
@@ -83,24 +81,23 @@ async def _fetch(url: str, transport: Transport, limits: MediaLimits, end: float
 
 async def _open(url: str, transport: Transport, limits: MediaLimits, end: float) -> HTTPResponse:
     """Send one request to a checked address, and to the next one where it cannot be reached."""
-    target = _read_target(url)
-    addresses = await _find_addresses(url, target, limits)
-    failure: CallError | None = None
-    for address in addresses:
-        request = HTTPRequest(
-            method="GET",
-            url=url.partition("#")[0],
-            headers={"user-agent": USER_AGENT, "accept": "*/*", "accept-encoding": "identity"},
-            connect_s=min(_CONNECT_S, max(end - time.monotonic(), 0.001) / (1 if len(addresses) == 1 else 2)),
-            deadline=end,
-            deadline_kind="total",
-            address=address,
-        )
-        try:
-            return await transport.send(request)
-        except CallError as error:
-            failure = failure or error
-    raise failure or TurnoutError("unreachable")
+    *others, last = await _find_addresses(url, _read_target(url), limits)
+    for address in others:
+        with suppress(CallError):  # the last one tells
+            return await transport.send(_render(url, address, (end - time.monotonic()) / 2, end))
+    return await transport.send(_render(url, last, end - time.monotonic(), end))
+
+
+def _render(url: str, address: str | None, left_s: float, end: float) -> HTTPRequest:
+    return HTTPRequest(
+        method="GET",
+        url=url.partition("#")[0],
+        headers={"user-agent": USER_AGENT, "accept": "*/*", "accept-encoding": "identity"},
+        connect_s=min(_CONNECT_S, max(left_s, 0.001)),
+        deadline=end,
+        deadline_kind="total",
+        address=address,
+    )
 
 
 def _read_target(url: str) -> Target:
