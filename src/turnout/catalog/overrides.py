@@ -9,7 +9,7 @@ Tables, all of them arrays:
 - ``[[model]]``: an `id` and fields of `Model`; added where the source lacks the model, **ignored where it has it**,
   so that an override never undoes a newer fact.
 - ``[[pattern]]``: `match`, shell patterns of full ids, and optionally `families`, and `where`, facts that the model
-  must have; `set` holds the fields of `Model`. They are resolved here, when the catalog is built, never when it is used.
+  must have; `set` holds the fields of `Model`. All is resolved here, when the catalog is built, and never later.
 
 Several rows may speak of one provider, or fit one model: a later one wins, and their quirks add up.
 """

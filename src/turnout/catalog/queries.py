@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from decimal import Decimal, InvalidOperation
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 
@@ -12,7 +13,6 @@ from turnout.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any
 
 Sort: TypeAlias = Literal["id", "price", "context", "release_date"]
 """By id; cheapest, largest context or newest first. A model that lacks the fact comes last."""
@@ -35,30 +35,29 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
     def select(self, models: Iterable[Model], sort: Sort = "id") -> list[Model]:
         """Return those of `models` that fit, sorted."""
-        tests = self._tests()
+        tests = [test for _, test in self.tests()]
         return sort_models([model for model in models if all(test(model) for test in tests)], sort)
 
-    def _tests(self) -> list[Callable[[Model], bool]]:
-        tests: list[Callable[[Model], bool]] = []
-        flags = {
-            "supports_tools": self.tools,
-            "supports_reasoning": self.reasoning,
-            "supports_structured_output": self.structured_output,
-            "is_retired": self.retired,
-            "kind": self.kind,
+    def tests(self) -> list[tuple[str, Callable[[Model], bool]]]:
+        """Return each condition as it was asked for (``"tools=True"``) with its test.
+
+        Raises `InvalidInputError` for a price that is no number.
+        """
+        makers: dict[str, Callable[[Any], Callable[[Model], bool]]] = {
+            "tools": partial(_equals, "supports_tools"),
+            "reasoning": partial(_equals, "supports_reasoning"),
+            "structured_output": partial(_equals, "supports_structured_output"),
+            "retired": partial(_equals, "is_retired"),
+            "kind": partial(_equals, "kind"),
+            "input": partial(_holds, "input_modalities"),
+            "output": partial(_holds, "output_modalities"),
+            "max_input_price": partial(_at_most, "input_price"),
+            "max_output_price": partial(_at_most, "output_price"),
+            "min_context": partial(_at_least, "context"),
+            "free": lambda is_free: _is_free if is_free else _is_paid,
         }
-        tests += [_equals(field, wanted) for field, wanted in flags.items() if wanted is not None]
-        for field, modality in (("input_modalities", self.input), ("output_modalities", self.output)):
-            if modality is not None:
-                tests.append(_holds(field, modality))
-        for field, price in (("input_price", self.max_input_price), ("output_price", self.max_output_price)):
-            if price is not None:
-                tests.append(_at_most(field, Decimal(str(price))))
-        if self.min_context is not None:
-            tests.append(_at_least("context", self.min_context))
-        if self.free is not None:
-            tests.append(_is_free if self.free else _is_paid)
-        return tests
+        asked = {name: getattr(self, name) for name in makers}
+        return [(f"{name}={wanted}", makers[name](wanted)) for name, wanted in asked.items() if wanted is not None]
 
 
 def sort_models(models: Iterable[Model], sort: Sort) -> list[Model]:
@@ -76,7 +75,11 @@ def _holds(field: str, wanted: str) -> Callable[[Model], bool]:
     return lambda model: wanted in getattr(model, field)
 
 
-def _at_most(field: str, bound: Decimal) -> Callable[[Model], bool]:
+def _at_most(field: str, price: Decimal | float | str) -> Callable[[Model], bool]:
+    try:
+        bound = Decimal(str(price))
+    except InvalidOperation:
+        raise InvalidInputError(f"max_{field}={price!r} is no number: give USD per 1M tokens, such as 0.5") from None
     return lambda model: (value := getattr(model, field)) is not None and value <= bound
 
 

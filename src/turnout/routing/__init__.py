@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from turnout.routing.model import Candidate, ModelArgument, ModelConfig, ModelSpec, read_model
     from turnout.routing.resolution import resolve, resolve_candidate
     from turnout.routing.route import Route
+    from turnout.routing.selection import Selection, select
 
 __all__ = [
     "Candidate",
@@ -14,12 +15,20 @@ __all__ = [
     "ModelConfig",
     "ModelSpec",
     "Route",
+    "Selection",
     "read_model",
     "resolve",
     "resolve_candidate",
+    "select",
 ]
 
-_HOMES = {"Route": "route", "resolve": "resolution", "resolve_candidate": "resolution"}
+_HOMES = {
+    "Route": "route",
+    "Selection": "selection",
+    "resolve": "resolution",
+    "resolve_candidate": "resolution",
+    "select": "selection",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -65,3 +65,13 @@ def _read_dotenv() -> dict[str, str | None]:
         return {}
     except UnicodeDecodeError as error:
         raise ConfigurationError(f".env is not UTF-8 text ({error.reason}): save it as UTF-8") from None
+
+
+def list_variables() -> set[str]:
+    """Return the names of all variables that are set and not empty, in the environment or `.env`.
+
+    For many look-ups at once; it reads what `read_variable` reads, once. Raises as that does.
+    """
+    names = {name for name, value in _read_dotenv().items() if value and value.strip()}
+    names.update(name for name, value in os.environ.items() if value.strip())
+    return names

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from turnout import catalog
 from turnout.catalog.queries import sort_models
-from turnout.routing.reach import is_reachable, is_spoken
+from turnout.routing.environment import list_variables
+from turnout.routing.reach import has_key, is_reachable, is_spoken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -73,27 +74,23 @@ def list_alternatives(model: Model, features: Sequence[Feature], count: int = 3)
     Where it has fewer, those of providers that can be called from here follow, and then those of any other, with the
     variable that would hold the key. Retired and deprecated models, and wire formats that are not spoken, are left out.
     """
-    own = catalog.find_provider(model.provider)
+    own, variables = catalog.find_provider(model.provider), list_variables()
     found: list[str] = []
-    for providers in _provider_groups(own):
+    for providers in _provider_groups(own, variables):
         rows = [row for provider in providers for row in _matching(provider, features)]
-        hints = {
-            provider.id: "" if provider is own or is_reachable(provider) else _key_hint(provider)
-            for provider in providers
-        }
+        hints = {provider.id: _key_hint(provider, variables) for provider in providers}
         found += [f"`{row.id}`{hints[row.provider]}" for row in sort_models(rows, "price")[: count - len(found)]]
         if len(found) == count:
             break
     return found
 
 
-def _provider_groups(own: Provider | None) -> Iterator[list[Provider]]:
+def _provider_groups(own: Provider | None, variables: set[str]) -> Iterator[list[Provider]]:
     """Yield the same provider, then those that can be called from here, then all others."""
     yield [own] if own is not None else []
     others = [provider for provider in catalog.providers() if provider != own]
-    reachable = [provider for provider in others if is_reachable(provider)]
-    yield reachable
-    yield [provider for provider in others if provider not in reachable]
+    yield [provider for provider in others if is_reachable(provider, variables)]
+    yield [provider for provider in others if not is_reachable(provider, variables)]
 
 
 def _matching(provider: Provider, features: Sequence[Feature]) -> Iterator[Model]:
@@ -104,5 +101,7 @@ def _matching(provider: Provider, features: Sequence[Feature]) -> Iterator[Model
             yield row
 
 
-def _key_hint(provider: Provider) -> str:
-    return f" (with `{provider.api_key_env[0]}`)" if provider.api_key_env else ""
+def _key_hint(provider: Provider, variables: set[str]) -> str:
+    if not provider.api_key_env or has_key(provider, variables):
+        return ""
+    return f" (with `{provider.api_key_env[0]}`)"

@@ -51,6 +51,8 @@ class Candidate(Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
     provider_options: dict[str, dict[str, Any]] = {}
     transport: Any = None
+    selection: Any = None
+    """A `routing.selection.Selection` that stands here until the call, which `expand` replaces by its choices."""
 
     @property
     def label(self) -> str:
@@ -124,7 +126,7 @@ def _read_candidate(value: object) -> Candidate | None:
     if base is None:
         return None
     fields = {name: item for name, item in given.items() if item is not None}
-    ready = {"model": base.model, "settings": settings, "transport": base.transport}
+    ready = {"model": base.model, "settings": settings, "transport": base.transport, "selection": base.selection}
     return _convert({**fields, "model": base.label}, Candidate, **ready)
 
 

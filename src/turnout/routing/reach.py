@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from turnout.routing.environment import read_variable
 from turnout.routing.hosts import ENDPOINTS, base_url_variable, is_loopback
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from turnout.catalog.types import Model, Provider
 
 
-def is_reachable(provider: Provider) -> bool:
-    """Whether a call of `provider` would be sent: its key is set, or it is a hosted one that answers without.
+def has_key(provider: Provider, variables: Container[str]) -> bool:
+    """Whether a call of `provider` needs no other key than one that is set; `variables` are the names of those."""
+    return provider.allows_anonymous or any(name in variables for name in provider.api_key_env)
+
+
+def is_reachable(provider: Provider, variables: Container[str]) -> bool:
+    """Whether `provider` may be called though nobody named it: its key is set, or it is a host that asks for none.
 
     A server on this machine (the embedded model too) counts only where its key or ``<PROVIDER>_BASE_URL`` is set: it
-    may not be running, and nobody has asked for it. The environment and `.env` are read at each call.
+    may not be running. `variables` are the names of the variables that are set (`environment.list_variables`).
     """
-    if read_variable(*provider.api_key_env, base_url_variable(provider.id)) is not None:
-        return read_variable(*provider.api_key_env) is not None or provider.allows_anonymous
-    return provider.allows_anonymous and provider.base_url is not None and not is_loopback(provider.base_url)
+    if any(name in variables for name in provider.api_key_env):
+        return True
+    if not provider.allows_anonymous:
+        return False
+    if base_url_variable(provider.id) in variables:
+        return True
+    return provider.base_url is not None and not is_loopback(provider.base_url)
 
 
 def is_spoken(model: Model, provider: Provider) -> bool:

@@ -90,6 +90,8 @@ def trace_candidate(
     candidate: Candidate, *, api_key: str | None = None, headers: Mapping[str, str] | None = None
 ) -> tuple[Route, MissingKeyError | None]:
     """Do as `resolve_candidate`, but return the error of a missing API key beside the route that lacks it."""
+    if candidate.selection is not None:
+        candidate = candidate.selection.choose()[0]
     config = candidate.model if isinstance(candidate.model, ModelConfig) else ModelConfig(id=candidate.model)
     place = _locate(config)
     protocol = config.protocol or (place.facts and place.facts.protocol) or place.provider.protocol
