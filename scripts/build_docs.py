@@ -299,7 +299,7 @@ def render_table(listing: Listing) -> str:
         name, *cells = row(model)
         marks = [format_retirement(model)] if model.is_retired else []
         if model.kind != "chat":
-            marks.append(f"{model.kind}: not yet")
+            marks.append(model.kind if model.kind == "moderation" else f"{model.kind}: not yet")
         elif not listing.is_spoken(model):
             marks.append(f"`{listing.protocol_of(model)}`: not yet")
         marked = f"`{name}`" + (f" ({'; '.join(marks)})" if marks else "")

@@ -175,7 +175,7 @@ def test_the_embedded_model_is_listed():
 
 
 def test_kinds_follow_the_modalities():
-    assert {model.kind for model in catalog.models(provider="ovhcloud")} == {"chat"}
+    assert {model.kind for model in catalog.models(provider="ovhcloud")} == {"chat", "moderation"}
     for model_id, kind in {
         "openai/gpt-image-1": "image",
         "openai/text-embedding-3-small": "embedding",
@@ -183,6 +183,7 @@ def test_kinds_follow_the_modalities():
         "vercel/openai/tts-1": "speech",
         "vercel/cohere/rerank-v3.5": "rerank",
         "xai/grok-imagine-video": "video",
+        "ovhcloud/qwen3guard-gen-8b": "moderation",
     }.items():
         model = catalog.find(model_id)
         assert model is not None

@@ -9,8 +9,9 @@ import msgspec
 from turnout.catalog.quirks import Quirks
 from turnout.errors import redact_url
 
-ModelKind = Literal["chat", "embedding", "image", "video", "speech", "transcription", "rerank"]
-"""What a model is for; ``"chat"`` where the data does not say."""
+ModelKind = Literal["chat", "moderation", "embedding", "image", "video", "speech", "transcription", "rerank"]
+"""What a model is for; ``"chat"`` where the data does not say. ``"moderation"`` is called as a chat model is, and
+answers with a verdict on what it is given."""
 
 
 class ReasoningOption(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

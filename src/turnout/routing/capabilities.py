@@ -18,6 +18,7 @@ Check = Literal["raise", "warn", "off"]
 """What becomes of a request that the catalog says the model cannot take: an error, a warning, or nothing."""
 
 _MEDIA: dict[type[object], Feature] = {Image: "image", Audio: "audio", Video: "video"}
+_CHATTING = ("chat", "moderation")
 _CALLS = {"embedding": "call `embed` with it"}
 
 
@@ -46,7 +47,7 @@ def check_request(
                 size += len(part.content)
     limit = facts.max_input or facts.context
     warnings: list[Warning] = []
-    if has_media or request.tools or request.output is not None or facts.kind != "chat":
+    if has_media or request.tools or request.output is not None or facts.kind not in _CHATTING:
         warnings = _check_features(request, route, facts, check, emulates_tools=emulates_tools)
     if limit is not None and size * 2 > limit:  # the estimate is never over two tokens a character
         warnings += _check_length(request, route, limit)
@@ -62,7 +63,7 @@ def _check_features(
     if emulates_tools:
         needs.pop("tools", None)
     missing: list[Feature] = [need for need in needs if lacks(need, facts, route.quirks)]
-    if facts.kind != "chat":
+    if facts.kind not in _CHATTING:
         cure = _CALLS.get(facts.kind, "turnout has no call for these yet")
         message = f"`{facts.id}` is no chat model ({facts.kind}): {cure}"
     elif missing:
@@ -72,7 +73,7 @@ def _check_features(
     else:
         return []
     if check == "raise":
-        message += ', or pass check="warn" if the catalog is wrong' if facts.kind == "chat" else ""
+        message += ', or pass check="warn" if the catalog is wrong' if facts.kind in _CHATTING else ""
         raise UnsupportedFeatureError(message, provider=route.provider, model=route.model)
     return [Warning("unsupported_feature", message)]
 
