@@ -1,18 +1,19 @@
 """The pytest plugin: fixtures for scripted models, recorded calls and a blocked network.
 
-It is loaded by its entry point wherever turnout is installed, so it imports nothing of turnout before a fixture is used.
+Its entry point loads it wherever turnout is installed, so it imports nothing of turnout before a fixture is used.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from turnout.testing.recording import Mode
     from turnout.testing.scripted import ScriptedModel
     from turnout.transport.seam import Transport
 
@@ -57,4 +58,4 @@ def turnout_cassette(request: pytest.FixtureRequest) -> Transport:
     from turnout.testing import cassette
 
     name = re.sub(r"[^\w.-]+", "_", f"{request.path.stem}.{request.node.name}").strip("_")
-    return cassette(request.path.parent / "cassettes" / f"{name}.jsonl", request.config.getoption(_MODE))
+    return cassette(request.path.parent / "cassettes" / f"{name}.jsonl", cast("Mode", request.config.getoption(_MODE)))

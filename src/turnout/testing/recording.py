@@ -107,10 +107,10 @@ class _RecordedResponse:
 
 
 class Replayer:
-    """Answers from a file that a `Recorder` wrote, and reaches no network: ``Agent(transport=Replayer("calls.jsonl"))``.
+    """Answers from the file of a `Recorder`, and reaches no network: ``Agent(transport=Replayer("calls.jsonl"))``.
 
-    An exchange is found by method, URL and body (JSON is compared by its values, not its spelling; keys count as equal).
-    Of several answers to the same request the first comes first. Raises `RecordingError` for a request that was not
+    An exchange is found by method, URL and body (JSON is compared by its values, not its spelling; keys are equal). Of
+    several answers to the same request the first comes first. Raises `RecordingError` for a request that was not
     recorded, with its difference from the nearest one that was, and for a file that is missing or damaged.
     """
 

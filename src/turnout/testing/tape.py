@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -128,10 +129,8 @@ def read_tape(data: bytes) -> list[Taped]:
             except msgspec.DecodeError as error:
                 raise ValueError(f"line {number}: {error}") from None
     if cut.strip():
-        try:
+        with suppress(msgspec.DecodeError):
             taped.append(msgspec.json.decode(cut, type=Taped))
-        except msgspec.DecodeError:
-            pass
     return taped
 
 
