@@ -50,9 +50,29 @@ def finish_answer(
         timing=Timing(first_chunk_s=first_chunk_s, total_s=time.monotonic() - dispatch.started),
         is_output_pending=exchange.is_output_pending,
     )
+    _measure(dispatch, exchange, answer)
     if exchange.account is not None:
         exchange.account.answered(answer, exchange.http.status)
     return answer
+
+
+def _measure(dispatch: Dispatch, exchange: Exchange, answer: Answer) -> None:
+    """Note how fast the try was that made `answer`: without earlier tries, and without the wait for a connection."""
+    route, timing = exchange.route, answer.timing
+    before_s = exchange.clock.started - dispatch.started + exchange.http.queued_s
+    first_chunk_s = timing.first_chunk_s
+    if first_chunk_s is not None:
+        first_chunk_s -= before_s
+        if first_chunk_s < 0:  # the stream had begun with another candidate
+            return
+    dispatch.runtime.measured.note(
+        f"{route.provider}/{route.model}" if route.facts is None else route.facts.id,
+        route.base_url,
+        total_s=timing.total_s - before_s,
+        first_chunk_s=first_chunk_s,
+        output_tokens=answer.response.usage.output_tokens,
+        is_cold=not getattr(exchange.http, "is_reused", True),
+    )
 
 
 def _answering_model(route: Route, answered: str | None) -> Model | None:

@@ -9,6 +9,7 @@ from msgspec import Struct, structs
 from turnout.fallback import Cooldowns
 from turnout.requests import ModelRequest, ModelSettings, Timeouts, merge_deep, merge_settings
 from turnout.routing.learned import Lessons
+from turnout.routing.measured import Measured
 from turnout.routing.model import Candidate
 from turnout.transport.retry import RetryPolicy
 
@@ -29,6 +30,7 @@ class Runtime:
         self.launch = launch
         self.cooldowns = Cooldowns()
         self.lessons = Lessons()
+        self.measured = Measured()
 
 
 class Call(Struct, kw_only=True):

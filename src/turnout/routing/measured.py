@@ -38,8 +38,7 @@ class Average(Struct):
         weight = self.weight
         if weight:
             weight *= 0.5 ** ((now - self.updated) / HALF_LIFE_S)  # as in `weight_at`: every call pays for this
-            if weight > MOST_WEIGHT:
-                weight = MOST_WEIGHT
+            weight = min(weight, MOST_WEIGHT)
         weight += 1.0
         self.value += (value - self.value) / weight
         self.weight = weight
@@ -89,16 +88,15 @@ class Estimate(Struct, frozen=True, kw_only=True):
 
 
 class Measured:
-    """The measurements of one process, by provider, model and base URL. Safe to use from several threads."""
+    """The measurements of one process, by model (with its provider) and base URL. Safe to use from several threads."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._paces: dict[tuple[str, str], dict[str, Pace]] = {}
+        self._paces: dict[str, dict[str, Pace]] = {}
 
     def note(
         self,
-        provider: str,
-        model: str,
+        model_id: str,
         url: str,
         *,
         total_s: float,
@@ -106,15 +104,15 @@ class Measured:
         output_tokens: int | None = None,
         is_cold: bool = False,
     ) -> None:
-        """Take in one answer: the seconds of its try, without what it waited for a free connection.
+        """Take in one answer of the model with this full id: the seconds of its try, without the wait for a connection.
 
         `first_chunk_s` is `None` for an answer that was not streamed, `is_cold` tells that its connection was new.
         """
         now = self._clock()
-        places = self._paces.get((provider, model))
+        places = self._paces.get(model_id)
         pace = None if places is None else places.get(url)
         if pace is None:
-            pace = self._add_pace(provider, model, url)
+            pace = self._add_pace(model_id, url)
         if first_chunk_s is None:
             pace.whole.add(total_s, now)
         elif is_cold:
@@ -124,9 +122,9 @@ class Measured:
         if output_tokens is not None and output_tokens >= LEAST_TOKENS and total_s > 0:
             pace.throughput.add(output_tokens / total_s, now)
 
-    def find(self, provider: str, model: str) -> Estimate | None:
+    def find(self, model_id: str) -> Estimate | None:
         """Return what is known of a model, of the place where it was called last; `None` where nothing is."""
-        places = self._paces.get((provider, model))
+        places = self._paces.get(model_id)
         if not places:
             return None
         now = self._clock()
@@ -140,13 +138,12 @@ class Measured:
         )
         return None if estimate.latency_s is None and estimate.tokens_per_s is None else estimate
 
-    def _add_pace(self, provider: str, model: str, url: str) -> Pace:
-        key = (provider, model)
-        places = self._paces.get(key)
+    def _add_pace(self, model_id: str, url: str) -> Pace:
+        places = self._paces.get(model_id)
         if places is None:
             if len(self._paces) >= _MOST_KEPT:
                 self._forget_oldest()
-            places = self._paces.setdefault(key, {})
+            places = self._paces.setdefault(model_id, {})
         if len(places) >= _MOST_KEPT:
             places.clear()
         return places.setdefault(url, Pace(Average(), Average(), Average(), Average()))
@@ -154,8 +151,8 @@ class Measured:
     def _forget_oldest(self) -> None:
         """Drop the half that was used least recently."""
         ages = sorted(self._paces.copy().items(), key=lambda item: max(map(_last_use, item[1].values()), default=0.0))
-        for key, _ in ages[: _MOST_KEPT // 2]:
-            self._paces.pop(key, None)
+        for model_id, _ in ages[: _MOST_KEPT // 2]:
+            self._paces.pop(model_id, None)
 
 
 def _last_use(pace: Pace) -> float:

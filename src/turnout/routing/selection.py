@@ -130,7 +130,7 @@ class Selection:
 
     def _order(self, rows: Sequence[Model], measured: Measured) -> list[Match]:
         """Return `rows` with their measurements; where the sort goes by these, measured models are first."""
-        matches = [Match(model=row, estimate=measured.find(row.provider, row.short_id)) for row in rows]
+        matches = [Match(model=row, estimate=measured.find(row.id)) for row in rows]
         if self.sort == "latency":
             matches.sort(key=_latency)
         elif self.sort == "throughput":

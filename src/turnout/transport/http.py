@@ -105,7 +105,9 @@ class HTTPTransport:
             exchange.waiter = None
             if exchange.error is None or exchange.status:
                 guard = None if exchange.is_complete else Guard(exchange)
-                return Response(exchange.status, exchange.headers, queued_s, exchange, self._limits, guard)
+                return Response(
+                    exchange.status, exchange.headers, queued_s, exchange, self._limits, guard, connection.is_reused
+                )
             if not isinstance(exchange.error, StaleConnectionError):  # which a fresh connection never raises
                 raise exchange.error
             connection, is_fresh = None, True

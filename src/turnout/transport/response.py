@@ -35,7 +35,8 @@ class Guard:
 class Response(Struct, eq=False):
     """One answer (a `seam.HTTPResponse`). Dropped unread, it closes its connection.
 
-    `queued_s` is how long the request waited for `max_connections_per_host`, in seconds.
+    `queued_s` is how long the request waited for `max_connections_per_host`, in seconds; `is_reused` tells that its
+    connection had carried another one before.
     """
 
     status: int
@@ -44,6 +45,7 @@ class Response(Struct, eq=False):
     _exchange: Exchange
     _limits: Limits
     _guard: Guard | None
+    is_reused: bool = False
     _decoder: Decoder | None = None
     _is_looked_at: bool = False  # whether the coding of the body is known
 
