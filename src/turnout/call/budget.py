@@ -20,6 +20,7 @@ PROCESS_VARIABLE = "TURNOUT_MAX_COST_USD"
 """The environment variable that limits the cost of all calls of the process, in USD."""
 
 _NOTHING = Decimal(0)
+_MOST_USD = Decimal(10) ** 15
 
 
 class Budget:
@@ -170,7 +171,7 @@ def read_limit(value: object) -> Decimal:
     if isinstance(value, (int, float, Decimal, str)) and not isinstance(value, bool):
         with suppress(InvalidOperation):
             limit = Decimal(str(value).strip())
-    if limit is None or not limit.is_finite() or limit < 0:
+    if limit is None or not limit.is_finite() or not 0 <= limit < _MOST_USD:
         raise InvalidInputError(f"max_cost_usd={value!r}: give US dollars, a number of 0 or more")
     return limit
 
