@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+from msgspec import structs
 
 from turnout.errors import ConfigurationError
 
@@ -13,22 +14,37 @@ if TYPE_CHECKING:
     from turnout.errors import MissingKeyError
     from turnout.routing.route import Route
 
-ModelId = Annotated[str, typer.Argument(metavar="MODEL", hidden=True)]
+ModelId = Annotated[str | None, typer.Argument(metavar="MODEL", hidden=True)]
+Select = Annotated[
+    str | None,
+    typer.Option(
+        "--select",
+        metavar="FACTS",
+        help='Rank the models that fit, as select() would: "provider=ovhcloud tools=true sort=price".',
+    ),
+]
 URL = Annotated[
     str | None, typer.Option("--url", metavar="URL", help="Base URL of a server of your own, as with `turnout chat`.")
 ]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print the same as one JSON object.")]
 
 
-def explain(*, model: ModelId, url: URL = None, as_json: AsJSON = False) -> int:
+def explain(*, model: ModelId = None, select: Select = None, url: URL = None, as_json: AsJSON = False) -> int:
     """Show where a call of a model would go, step by step.
 
     MODEL is written provider/model, such as ovhcloud/gpt-oss-120b. The steps are its provider, the URL and where that
     comes from, the wire format, the key (which variable holds it, never the key itself), what the catalog knows of the
-    model, and what is missing. Nothing is sent.
+    model, how its provider departs from the wire format, and what is missing. Nothing is sent.
 
-    The exit code is 0 where the way is known, even if the key is missing; 1 where MODEL cannot be routed.
+    With --select in the place of MODEL, the models that a selection by facts would try, in order, and why not others.
+
+    The exit code is 0 where the way is known, even if the key is missing; 1 where MODEL cannot be routed, or where
+    nothing fits the selection.
     """
+    if (model is None) is (select is None):
+        raise typer.BadParameter("give a MODEL, such as ovhcloud/gpt-oss-120b, or --select, and not both")
+    if model is None:
+        return _explain_selection(select or "", as_json=as_json)
     from turnout.cli.terminal import print_json
     from turnout.routing.model import Candidate, ModelConfig
     from turnout.routing.resolution import trace_candidate
@@ -52,6 +68,19 @@ def explain(*, model: ModelId, url: URL = None, as_json: AsJSON = False) -> int:
     return 0 if obstacle is None else 1
 
 
+def _explain_selection(text: str, *, as_json: bool) -> int:
+    from turnout.cli.ranking import print_ranking, ranking_object, read_selection
+    from turnout.cli.terminal import print_json
+
+    selection = read_selection(text)
+    ranking = selection.rank()
+    if as_json:
+        print_json(ranking_object(selection, ranking))
+    else:
+        print_ranking(selection, ranking)
+    return 0 if ranking.matches else 1
+
+
 def _check_protocol(route: Route) -> ConfigurationError | None:
     from turnout.protocols import find_protocol
 
@@ -73,6 +102,7 @@ def _print_route(route: Route, problem: ConfigurationError | MissingKeyError | N
     lines += (
         _describe_facts(route.facts) if route.facts else [("catalog", "does not list this model: no facts, no prices")]
     )
+    lines += _describe_handling(route)
     lines += [("warning", warning.message) for warning in route.warnings]
     print(clean(route.asked))
     for label, text in lines:
@@ -102,6 +132,29 @@ def _describe_facts(model: Model) -> list[tuple[str, str]]:
     return lines
 
 
+def _describe_handling(route: Route) -> list[tuple[str, str]]:
+    """Return how tools and structured output would be asked for, and the quirks that apply."""
+    from turnout.adaptation.plan import lacks_tools, output_mode
+
+    tools = "emulated, for the model takes none" if lacks_tools(route) else "the wire format's own"
+    lines = [("tools by", tools), ("output by", output_mode(route))]
+    quirks = [f"{name}: {_spell(value)}" for name, value in list_quirks(route).items()]
+    return [*lines, ("quirks", "; ".join(quirks))] if quirks else lines
+
+
+def list_quirks(route: Route) -> dict[str, Any]:
+    """Return the quirks of `route` that are not their defaults, by name."""
+    usual = type(route.quirks)()
+    fields = structs.asdict(route.quirks)
+    return {name: value for name, value in fields.items() if value != getattr(usual, name)}
+
+
+def _spell(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, cast("tuple[object, ...]", value)))
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+
+
 def _route_object(route: Route, problem: ConfigurationError | None) -> dict[str, Any]:
     facts = route.facts
     return {
@@ -128,5 +181,6 @@ def _route_object(route: Route, problem: ConfigurationError | None) -> dict[str,
             "retired": facts.retired,
             "successor": facts.successor,
         },
+        "quirks": list_quirks(route),
         "warnings": [{"code": warning.code, "message": warning.message} for warning in route.warnings],
     }  # fmt: skip
