@@ -54,6 +54,7 @@ FLOORS = [
             "paths",
             "config",
             "media",
+            "tokens",
             "schemas",
             "hooks",
             "version",
