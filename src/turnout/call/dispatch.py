@@ -24,7 +24,9 @@ from turnout.routing.route import is_secret_header
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from turnout.call.account import Account
     from turnout.call.exchange import Exchange
+    from turnout.call.pacing import Slot
     from turnout.call.spec import Call, Runtime
     from turnout.errors import CallError
     from turnout.protocols import EncodedRequest, WireProtocol
@@ -116,10 +118,12 @@ class Dispatch:
     async def _find_route(self, candidate: Candidate) -> Route:
         call = self.call
         if shares_key(candidate, call.candidates[0]):
-            route = resolve_candidate(candidate, api_key=call.api_key, headers=call.headers)
+            route = resolve_candidate(
+                candidate, api_key=call.api_key, headers=call.headers, task=call.request.task
+            )
         else:
             headers = {name: value for name, value in call.headers.items() if not is_secret_header(name)}
-            route = resolve_candidate(candidate, headers=headers)
+            route = resolve_candidate(candidate, headers=headers, task=call.request.task)
         await self.launch(route)
         return route
 
@@ -149,6 +153,7 @@ class _Turn:
         self._has_other_name = False
         self._failures = 0
         self._waited_s = 0.0
+        self._slot: Slot | None = None
         call = dispatch.call
         self._request = merge_request(call.request, candidate)
         retries = call.max_retries if candidate.max_retries is None else candidate.max_retries
@@ -170,22 +175,24 @@ class _Turn:
             dropped = self._lessons.recall(self._route).dropped | self._dropped
             adapted = prepare(self._request, route, dropped)
             self._encoded = encode(self._protocol, adapted.request, route, dropped)
+            if dispatch.call.does_pace:
+                await self._pace(route, clock)
             account = open_account(dispatch.call, adapted.request, route, len(dispatch.attempts) + 1)
             transport = self.candidate.transport or dispatch.runtime.transport
             exchange = await post(transport, route, self._protocol, self._encoded, clock)
             exchange.account = account
+            if self._slot is not None:
+                self._slot.close(exchange.http.status, exchange.http.headers)
             exchange.rewriter, exchange.is_output_pending = adapted.rewriter, adapted.is_output_pending
             answer = await receive(exchange)
         except TurnoutError as error:
             (exchange or clock).explain(error)
             self.explain(error)
             self._record(clock, error.status, error)
-            if account is not None:
-                account.failed(error, error.status)
+            self._close_books(account, error, error.status)
             raise
         except BaseException as error:
-            if account is not None:
-                account.failed(error)
+            self._close_books(account, error)
             raise
         self._record(clock, exchange.http.status, None)
         dispatch.warnings += [*route.warnings, *adapted.warnings, *self._encoded.warnings]
@@ -199,6 +206,26 @@ class _Turn:
         for field in self._dropped:
             self._lessons.drop_field(self._route, field)
         return answer
+
+    async def _pace(self, route: Route, clock: Clock) -> None:
+        """Wait until the rate limit has room. Raises `RateLimitError` where the call's own limits do not allow that."""
+        dispatch = self._dispatch
+        limit_s, kind = clock.until_sent()
+        self._slot = slot = await dispatch.runtime.pacer.wait(route, limit_s, f"{kind}_s")
+        if slot.waited_s > 0:
+            clock.start_again()
+            self._waited_s += slot.waited_s
+            message = (
+                f"the call waited {slot.waited_s:.1f} s before it was sent, to stay within the rate limit of"
+                f" `{route.provider}` ({slot.reason})"
+            )
+            dispatch.warnings.append(Warning("paced", message))
+
+    def _close_books(self, account: Account | None, error: BaseException, status: int | None = None) -> None:
+        if account is not None:
+            account.failed(error, status)
+        if self._slot is not None:
+            self._slot.close(status, getattr(error, "headers", None))
 
     def react(self, error: TurnoutError) -> float | None:
         """Return the seconds to wait before the next try, or `None` when the candidate has failed."""

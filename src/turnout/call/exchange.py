@@ -46,6 +46,16 @@ class Clock:
         self.first_chunk_s = timeouts.first_chunk_s if is_stream else None
         self.idle_s = timeouts.idle_s
 
+    def until_sent(self) -> tuple[float | None, TimeoutKind]:
+        """Return the seconds that may be spent before the request is sent, and the limit's kind."""
+        if self._deadline is None and self.first_chunk_s is not None:
+            return self.first_chunk_s, "first_chunk"
+        return self._limit(None, "total")
+
+    def start_again(self) -> None:
+        """Begin to count now, the limit of the whole call excepted: what came before was a wait on this side."""
+        self.started = time.monotonic()
+
     def until_head(self) -> tuple[float | None, TimeoutKind]:
         """Return the moment (`time.monotonic`) by which the head of the answer must be there, and the limit's kind."""
         first_chunk = None if self.first_chunk_s is None else self.started + self.first_chunk_s

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
+from turnout.call.pacing import Pacer
 from turnout.fallback import Cooldowns
 from turnout.requests import ModelRequest, ModelSettings, Timeouts, merge_deep, merge_settings
 from turnout.routing.learned import Lessons
@@ -30,6 +31,7 @@ class Runtime:
         self.launch = launch
         self.cooldowns = Cooldowns()
         self.lessons = Lessons()
+        self.pacer = Pacer()
         self.measured = Measured()
 
 
@@ -38,7 +40,8 @@ class Call(Struct, kw_only=True):
 
     `settings` and `provider_options` of a candidate win over those of the request. `does_restart` lets a stream that
     breaks after its first chunk start again with the next candidate, with a `fallback` chunk in between. Each try is
-    reserved in all of `budgets` before it is sent, and reported to the observers of `watch`.
+    reserved in all of `budgets` before it is sent, and reported to the observers of `watch`. `does_pace` lets it wait
+    until the provider's rate limit has room.
     """
 
     request: ModelRequest
@@ -51,6 +54,7 @@ class Call(Struct, kw_only=True):
     does_restart: bool = False
     budgets: tuple[Budget, ...] = ()
     watch: Watch | None = None
+    does_pace: bool = False
 
     def __repr__(self) -> str:
         return f"Call({' or '.join(candidate.label for candidate in self.candidates)})"

@@ -47,5 +47,17 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     takes_media_urls: tuple[Literal["image", "audio", "video", "file"], ...] = ("image", "video")
     """The kinds of parts that the provider takes as http(s) URLs; those of any other kind are fetched and inlined."""
 
+    requests_per_minute: int | None = None
+    """How many requests a minute the provider takes of one key, for each model; `None` where no limit is known."""
+
+    anonymous_requests_per_minute: int | None = None
+    """How many it takes without a key, for each model; `None` where no limit is known."""
+
+    max_embedding_texts: int = 128
+    """The most texts that one request for embeddings may hold; OpenAI takes 2048, many servers less."""
+
+    max_embedding_tokens: int = 100_000
+    """The most tokens (estimated) that one request for embeddings may hold, all texts together; OpenAI takes 300,000."""
+
     max_body_bytes: int | None = None
     """The largest request body that the provider takes, in bytes; `None` where no limit is known."""
