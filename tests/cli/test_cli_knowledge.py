@@ -259,6 +259,75 @@ def test_explain_of_a_server_of_ones_own(capsys: Captured) -> None:
     assert "does not list this model" in shown
 
 
+def test_explain_tells_how_tools_and_output_are_asked_for_and_the_quirks(capsys: Captured) -> None:
+    assert main(["explain", "groq/qwen/qwen3.8-27b"]) == 0
+    told = {line[2:19].strip(): line[20:] for line in capsys.readouterr().out.splitlines()[1:-1]}
+    assert (told["tools by"], told["output by"]) == ("the wire format's own", "json_schema")
+    assert "single_system_message: yes; rejected_fields: logprobs, top_logprobs, logit_bias" in told["quirks"]
+    assert main(["explain", "local/smollm2-135m-instruct"]) == 0
+    shown = capsys.readouterr().out
+    assert "emulated" in shown
+    assert "quirks" not in shown
+    assert main(["explain", "mistral/mistral-large-latest", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["quirks"]["seed_field"] == "random_seed"
+
+
+def test_explain_ranks_a_selection_and_says_why_not_the_others(capsys: Captured) -> None:
+    assert main(["explain", "--select", "provider=ovhcloud tools=true min-context=100_000 sort=price limit=2"]) == 0
+    output = capsys.readouterr()
+    heading, first, second, third, *others = output.out.splitlines()
+    assert heading.split()[:3] == ["Model", "#", "Context"]
+    assert first.split() == ["ovhcloud/gpt-oss-20b", "1", "131K", "$0.05", "$0.18", "2025-08-28", "tried"]
+    assert second.endswith("tried")
+    assert third.endswith("beyond the limit")
+    (small,) = [line for line in others if line.startswith("ovhcloud/mistral-nemo-instruct-2407")]
+    assert small.endswith("not: min_context=100000")
+    (gone,) = [line for line in others if line.startswith("ovhcloud/qwen3-32b")]
+    assert gone.endswith("not: retired 2026-09-27, use ovhcloud/qwen3.6-27b; min_context=100000")
+    assert "9 fit, 10 do not" in output.err
+
+
+def test_explain_of_a_selection_that_nothing_fits(capsys: Captured) -> None:
+    assert main(["explain", "--select", "provider=ovhcloud,mistral input=video retired=any sort=latency"]) == 1
+    output = capsys.readouterr()
+    assert "not: input=video" in output.out
+    assert "mistral: left out, because no key of it is set" in output.err
+    assert "measured nothing yet" in output.err
+
+
+def test_explain_of_a_selection_as_json_and_of_many(capsys: Captured) -> None:
+    assert main(["explain", "--select", "tools=yes reachable=no limit=1", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [match["is_tried"] for match in told["matches"][:2]] == [True, False]
+    assert len(told["excluded"]) > 1000
+    assert main(["explain", "--select", "tools=yes reachable=no limit=1"]) == 0
+    assert "of them not shown" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give a MODEL"),
+        (["ovhcloud/gpt-oss-120b", "--select", "tools=true"], "and not both"),
+        (["--select", "tool=true"], "write name=value, of provider"),
+        (["--select", "tools"], "write name=value"),
+        (["--select", "tools=maybe"], "`maybe` is no value for `tools`"),
+        (["--select", "limit=few"], "`few` is no value for `limit`"),
+    ],
+)
+def test_explain_says_what_a_selection_may_hold(arguments: list[str], message: str, capsys: Captured) -> None:
+    assert main(["explain", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_explain_of_a_selection_without_models(capsys: Captured) -> None:
+    Path("turnout.toml").write_text('[providers.mine]\nbase_url = "https://mine.test/v1"\n', encoding="utf-8")
+    assert main(["explain", "--select", "provider=mine"]) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "0 fit, 0 do not" in output.err
+
+
 @pytest.mark.parametrize("model", ["ovhcluod/gpt-oss-120b", "gpt-oss-120b"])
 def test_explain_fails_where_a_model_cannot_be_routed(model: str, capsys: Captured) -> None:
     assert main(["explain", model]) == 1
