@@ -12,7 +12,7 @@ from msgspec import structs
 
 from turnout.call.exchange import Clock, encode, open_account, post
 from turnout.call.preparation import prepare
-from turnout.call.spec import merge_request, shares_key
+from turnout.call.spec import choose_candidates, merge_request, shares_key
 from turnout.errors import APIStatusError, APITimeoutError, BudgetError, NotFoundError, TurnoutError, redact_url
 from turnout.fallback import summarise_failures
 from turnout.protocols import find_protocol
@@ -40,7 +40,7 @@ class Dispatch:
     """Works through the candidates of one call until one of them answers."""
 
     def __init__(self, call: Call, runtime: Runtime) -> None:
-        self.call = call
+        self.call = call = choose_candidates(call, runtime)
         self.runtime = runtime
         self.started = time.monotonic()
         self.attempts: list[Attempt] = []

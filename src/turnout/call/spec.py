@@ -71,6 +71,19 @@ def merge_request(request: ModelRequest, candidate: Candidate) -> ModelRequest:
     )
 
 
+def choose_candidates(call: Call, runtime: Runtime) -> Call:
+    """Return `call` with every selection replaced by its choices of now; a call without one comes back as it is.
+
+    Raises the error of a selection that fits nothing, where it is the only candidate.
+    """
+    for candidate in call.candidates:
+        if candidate.selection is not None:
+            from turnout.routing.selection import expand  # here: most calls name their models
+
+            return structs.replace(call, candidates=expand(call.candidates, runtime.measured))
+    return call
+
+
 def shares_key(candidate: Candidate, first: Candidate) -> bool:
     """Whether the key and the secret headers of a call, which are meant for its `first` candidate, are this one's too.
 
