@@ -216,7 +216,11 @@ async def test_a_cancelled_append_is_whole_or_nothing_and_leaves_no_lock(store: 
 def test_event_loops_of_several_threads_share_a_store(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     from turnout.memory import InMemoryStore, PostgresStore, SQLiteStore
 
-    for store in (InMemoryStore(), SQLiteStore(tmp_path / "t.db"), PostgresStore(request.getfixturevalue("postgres_url"))):
+    for store in (
+        InMemoryStore(),
+        SQLiteStore(tmp_path / "t.db"),
+        PostgresStore(request.getfixturevalue("postgres_url")),
+    ):
 
         def work(number: int, store: Store = store) -> None:
             async def write() -> None:
