@@ -113,7 +113,7 @@ def test_every_chunk_is_on_the_page_about_streaming() -> None:
 @pytest.mark.parametrize(
     ("page", "names"),
     [
-        ("guide/models-and-routing.md", ModelSettings.__struct_fields__),
+        ("guide/inputs-and-settings.md", ModelSettings.__struct_fields__),
         ("guide/models-and-routing.md", ModelConfig.__struct_fields__),
         ("guide/models-and-routing.md", tuple(CallOptions.__annotations__)),
         ("guide/streaming.md", Timeouts.__struct_fields__),
