@@ -89,6 +89,8 @@ class TurnoutError(Exception):
         self.body = body
         self.request_id = request_id
         self.text = text
+        self.partial: Any = None
+        """What was done before, where one call is many requests: an `Embeddings` of `turnout.embedding`."""
         self.attempts: tuple[Attempt, ...] = tuple(attempts)
 
     @property

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, ClassVar, Literal, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from turnout.errors import InvalidInputError
-from turnout.messages import Message
+from turnout.messages import Message, Text
 
 _S = TypeVar("_S", bound=Struct)
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -81,6 +81,10 @@ class OutputSpec(Struct, frozen=True, kw_only=True):
     mode: OutputMode | None = None
 
 
+Task = Literal["chat", "embedding"]
+"""What a request asks of a model, and with that which endpoint of its provider it goes to."""
+
+
 class ModelRequest(Struct, frozen=True, kw_only=True):
     """One model call before it is translated to a wire format.
 
@@ -88,6 +92,7 @@ class ModelRequest(Struct, frozen=True, kw_only=True):
     `tool_choice` is ``"auto"``, ``"required"``, ``"none"`` or the name of one of `tools`; `None` is not sent.
     """
 
+    task: ClassVar[Task] = "chat"
     messages: list[Message]
     tools: tuple[ToolSpec, ...] = ()
     tool_choice: str | None = None
@@ -95,6 +100,22 @@ class ModelRequest(Struct, frozen=True, kw_only=True):
     settings: ModelSettings = ModelSettings()
     stream: bool = False
     provider_options: dict[str, dict[str, Any]] = {}
+
+
+class EmbeddingRequest(ModelRequest, frozen=True, kw_only=True):
+    """Texts to be embedded: ``EmbeddingRequest(messages=[Message.user("one", "two")])``.
+
+    `messages` is one message of the user with a `Text` for each text. `dimensions` asks for vectors of that length, of
+    models that can shorten theirs.
+    """
+
+    task: ClassVar[Task] = "embedding"
+    dimensions: int | None = None
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts, in order."""
+        return [part.text for message in self.messages for part in message.content if isinstance(part, Text)]
 
 
 def read_settings(value: ModelSettings | Mapping[str, Any] | None) -> ModelSettings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -115,6 +116,18 @@ class ModelResponse(Struct, kw_only=True):
     def tool_calls(self) -> list[ToolCall]:
         """The tool calls that the model asks for, in its order."""
         return [part for part in self.message.content if isinstance(part, ToolCall)]
+
+
+class EmbeddingResponse(ModelResponse):
+    """The answer to an `EmbeddingRequest`: `vectors` holds one for each text, in the order of the texts.
+
+    A vector is an `array.array`: of type ``"f"`` where it came in single precision, ``"d"`` where it came as decimals.
+    """
+
+    vectors: list[array[float]] = []
+
+    def __repr__(self) -> str:
+        return f"EmbeddingResponse({len(self.vectors)} vectors, {self.model}, {self.usage})"
 
 
 class ErrorReport(Struct, frozen=True, kw_only=True):

@@ -13,4 +13,6 @@ if TYPE_CHECKING:
 
 def prepare(request: ModelRequest, route: Route, refused: frozenset[str]) -> Adapted:
     """Return `request` as the model of `route` can take it."""
+    if request.task != "chat":
+        return Adapted(request=request)
     return adapt(request, route, refused)

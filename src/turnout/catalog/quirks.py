@@ -57,7 +57,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     """The most texts that one request for embeddings may hold; OpenAI takes 2048, many servers less."""
 
     max_embedding_tokens: int = 100_000
-    """The most tokens (estimated) that one request for embeddings may hold, all texts together; OpenAI takes 300,000."""
+    """The most tokens (estimated) that one request for embeddings may hold, together; OpenAI takes 300,000."""
 
     max_body_bytes: int | None = None
     """The largest request body that the provider takes, in bytes; `None` where no limit is known."""

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 PROTOCOLS = ("openai_chat",)
 """The names of the wire formats that turnout speaks."""
 
+EMBEDDING_PROTOCOLS = ("openai_embeddings",)
+"""Those for embeddings: they have no streams, and take an `EmbeddingRequest`."""
+
 
 class EncodedRequest(Struct, frozen=True, kw_only=True):
     """The body to send and the headers that the protocol asks for.
@@ -96,7 +99,7 @@ class WireProtocol(Protocol):
 
 def find_protocol(name: str) -> WireProtocol:
     """Return the wire format `name`. Raises `ConfigurationError` for one that turnout does not speak."""
-    if name not in PROTOCOLS:
+    if name not in PROTOCOLS and name not in EMBEDDING_PROTOCOLS:
         raise ConfigurationError(
             f"the wire format `{name}` is not supported by this version: choose one of {', '.join(PROTOCOLS)}"
             " with protocol= in the model config, if the server speaks it"

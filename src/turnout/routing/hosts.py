@@ -13,8 +13,11 @@ from turnout.routing.environment import read_variable
 if TYPE_CHECKING:
     from turnout.catalog.types import Provider
 
-ENDPOINTS = {"openai_chat": "/chat/completions"}
+ENDPOINTS = {"openai_chat": "/chat/completions", "openai_embeddings": "/embeddings"}
 """The path that each wire format adds to the base URL."""
+
+EMBEDDING_FORMATS = {"openai_chat": "openai_embeddings", "openai_embeddings": "openai_embeddings"}
+"""The wire format for embeddings at the base URL of each wire format for chats."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _TEMPLATE = re.compile(r"\$\{(\w+)\}")

@@ -16,6 +16,7 @@ from turnout.errors import ConfigurationError, InvalidModelError, MissingKeyErro
 from turnout.responses import Warning
 from turnout.routing.environment import Variable, read_variable
 from turnout.routing.hosts import (
+    EMBEDDING_FORMATS,
     ENDPOINTS,
     base_url_variable,
     fill_template,
@@ -30,6 +31,8 @@ from turnout.routing.route import Route, SecretHeaders, is_secret_header
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from turnout.requests import Task
 
 LOCAL = "local"
 """The provider whose server turnout starts itself."""
@@ -77,17 +80,25 @@ def resolve(
 
 
 def resolve_candidate(
-    candidate: Candidate, *, api_key: str | None = None, headers: Mapping[str, str] | None = None
+    candidate: Candidate,
+    *,
+    api_key: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    task: Task = "chat",
 ) -> Route:
     """Return the route of one candidate; `api_key` and `headers` (of the call) win over those of the config."""
-    route, missing = trace_candidate(candidate, api_key=api_key, headers=headers)
+    route, missing = trace_candidate(candidate, api_key=api_key, headers=headers, task=task)
     if missing:
         raise missing
     return route
 
 
 def trace_candidate(
-    candidate: Candidate, *, api_key: str | None = None, headers: Mapping[str, str] | None = None
+    candidate: Candidate,
+    *,
+    api_key: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    task: Task = "chat",
 ) -> tuple[Route, MissingKeyError | None]:
     """Do as `resolve_candidate`, but return the error of a missing API key beside the route that lacks it."""
     if candidate.selection is not None:
@@ -95,6 +106,8 @@ def trace_candidate(
     config = candidate.model if isinstance(candidate.model, ModelConfig) else ModelConfig(id=candidate.model)
     place = _locate(config)
     protocol = config.protocol or (place.facts and place.facts.protocol) or place.provider.protocol
+    if task == "embedding":
+        protocol = _find_embedding_format(protocol, place, config)
     given = {**place.provider.headers, **config.headers, **(headers or {}), **candidate.headers}
     route = Route(
         asked=candidate.label,
@@ -112,6 +125,17 @@ def trace_candidate(
         steps=[*place.steps, f"wire format: {protocol}"],
     )
     return route, _authorise(route, place, api_key or config.api_key)
+
+
+def _find_embedding_format(protocol: str, place: Place, config: ModelConfig) -> str:
+    found = EMBEDDING_FORMATS.get(protocol)
+    if found is None:
+        raise ConfigurationError(
+            f"`{config.id}` answers on the wire format `{protocol}`, for which this version has no embeddings:"
+            " take a model of another provider",
+            provider=place.provider.id, model=place.model,
+        )  # fmt: skip
+    return found
 
 
 def _locate(config: ModelConfig) -> Place:

@@ -1,0 +1,100 @@
+"""The arguments of `embed`, made a plan: the candidates, what their requests may hold, the limits of the call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from turnout.agent.runtime import default_runtime, make_runtime
+from turnout.agent.settings import check_count, check_key
+from turnout.call import Call
+from turnout.call.budget import Budget, process_budget
+from turnout.catalog.quirks import Quirks
+from turnout.embedding.batches import BatchLimits
+from turnout.embedding.run import Plan
+from turnout.errors import ConfigurationError, InvalidInputError, UnsupportedFeatureError
+from turnout.requests import EmbeddingRequest, read_headers, read_provider_options, read_timeouts
+from turnout.responses import Warning
+from turnout.routing.model import read_model
+from turnout.routing.resolution import trace_candidate
+from turnout.routing.selection import expand
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from turnout.embedding.embed import EmbedOptions
+    from turnout.routing.capabilities import Check
+    from turnout.routing.model import Candidate
+    from turnout.routing.route import Route
+
+_CALLS = {"chat": "call `generate` with it", "moderation": "call `generate` with it"}
+
+
+def make_plan(model: object, texts: list[str], options: EmbedOptions) -> tuple[Plan, list[Warning]]:
+    """Return what is to be done, and what is to be said about the models. Raises the errors that `embed` tells of."""
+    for name in ("dimensions", "batch_size", "concurrency"):
+        check_count(name, options.get(name), 1)
+    check_count("max_retries", options.get("max_retries"), 0)
+    on_error = options.get("on_error", "raise")
+    if on_error not in ("raise", "keep"):
+        raise InvalidInputError(f"on_error={on_error!r} is not known: take 'raise' or 'keep'")
+    candidates = expand(read_model(model))
+    routes = _trace(candidates)
+    warnings = _check_kinds(routes, options.get("check", "raise"))
+    transport = options.get("transport")
+    call = Call(
+        request=EmbeddingRequest(
+            messages=[],
+            dimensions=options.get("dimensions"),
+            provider_options=read_provider_options(options.get("provider_options")),
+        ),
+        candidates=candidates,
+        api_key=check_key(options.get("api_key")),
+        headers=read_headers(options.get("headers")),
+        timeouts=read_timeouts(options.get("timeouts")),
+        max_retries=options.get("max_retries"),
+        budgets=_read_budgets(options.get("max_cost_usd")),
+    )
+    plan = Plan(
+        call=call,
+        runtime=default_runtime() if transport is None else make_runtime(transport),
+        texts=texts,
+        limits=BatchLimits.of([route.quirks for route in routes] or [Quirks()], options.get("batch_size")),
+        concurrency=options.get("concurrency") or 4,
+        keeps_going=on_error == "keep",
+    )
+    return plan, warnings
+
+
+def _trace(candidates: tuple[Candidate, ...]) -> list[Route]:
+    """Return the routes of those candidates that have one; the call says what is wrong with the others."""
+    routes: list[Route] = []
+    for candidate in candidates:
+        try:
+            routes.append(trace_candidate(candidate, task="embedding")[0])
+        except ConfigurationError:
+            continue
+    return routes
+
+
+def _check_kinds(routes: list[Route], check: Check) -> list[Warning]:
+    """Raise or warn for a model that the catalog lists for another task; one that it does not list passes."""
+    warnings: list[Warning] = []
+    if check not in ("raise", "warn", "off"):
+        raise InvalidInputError(f"check={check!r} is not known: take 'raise', 'warn' or 'off'")
+    for route in routes:
+        facts = route.facts
+        if facts is None or facts.kind == "embedding" or check == "off":
+            continue
+        cure = _CALLS.get(facts.kind, "turnout has no call for these yet")
+        message = f"`{facts.id}` is no model for embeddings ({facts.kind}): {cure}"
+        if check == "raise":
+            raise UnsupportedFeatureError(
+                f'{message}, or pass check="off" if the catalog is wrong', provider=route.provider, model=route.model
+            )
+        warnings.append(Warning("unsupported_feature", message))
+    return warnings
+
+
+def _read_budgets(limit: float | Decimal | Budget | None) -> tuple[Budget, ...]:
+    own = limit if isinstance(limit, Budget) or limit is None else Budget(limit)
+    return tuple(budget for budget in (own, process_budget()) if budget is not None)

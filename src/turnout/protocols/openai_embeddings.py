@@ -1,0 +1,157 @@
+"""The wire format of OpenAI's embeddings, as nearly all of those speak it who speak OpenAI's chat completions.
+
+Source: OpenAI's OpenAPI description, `POST /embeddings`. Vectors are asked for in base64 (little-endian single
+precision): a third of the bytes of decimals, and exact. A server that knows only decimals sends these, and one that
+refuses the field is asked again without it.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from base64 import b64decode
+from math import isfinite
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import msgspec
+from msgspec import Struct
+
+from turnout.errors import InvalidInputError, ResponseError
+from turnout.messages import Message
+from turnout.protocols import EncodedRequest
+from turnout.protocols.openai_chat.error_bodies import is_web_page, read_hidden_report, read_report
+from turnout.protocols.openai_chat.errors import decode_error, error_from_report
+from turnout.protocols.openai_chat.json_values import check_value
+from turnout.protocols.openai_chat.wire import is_object, quote, try_read_json
+from turnout.requests import EmbeddingRequest, merge_deep
+from turnout.responses import EmbeddingResponse, Warning
+from turnout.usage import Usage
+
+if TYPE_CHECKING:
+    from turnout.requests import ModelRequest
+    from turnout.routing.route import Route
+
+__all__ = ["decode", "decode_error", "encode"]
+
+
+class _Item(Struct):
+    embedding: str | list[float]
+    index: int | None = None
+
+
+class _Counts(Struct):
+    prompt_tokens: int | None = None
+    total_tokens: int | None = None
+    input_tokens: int | None = None
+
+
+class _Body(Struct):
+    data: list[_Item]
+    model: str | None = None
+    usage: _Counts | None = None
+    id: str | None = None
+
+
+def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozenset()) -> EncodedRequest:
+    """Return an `EmbeddingRequest` as the bytes to send: model, input, and `dimensions` where they were given.
+
+    `provider_options` of the route's provider are merged in last (``input_type``, say). Raises `InvalidInputError` for
+    any other request, and for what JSON cannot hold.
+    """
+    if not isinstance(request, EmbeddingRequest):
+        raise InvalidInputError(f"`{route.asked}` is at an endpoint for embeddings: call `embed` with it")
+    refused = dropped.union(route.quirks.rejected_fields)
+    warnings: list[Warning] = []
+    body: dict[str, Any] = {"model": route.model, "input": request.texts}
+    added: set[str] = set()
+    if "encoding_format" not in refused:
+        body["encoding_format"] = "base64"
+        added.add("encoding_format")
+    if request.dimensions is not None:
+        if "dimensions" in refused:
+            what = "`dimensions` was left out, because the provider refuses it: the vectors have the model's own length"
+            warnings.append(Warning("dropped_setting", what))
+        else:
+            body["dimensions"] = request.dimensions
+    options = {**request.provider_options.get("*", {}), **request.provider_options.get(route.provider, {})}
+    if options:
+        check_value(options, f"provider_options[{route.provider!r}]")
+        body = merge_deep(body, options)
+    headers = {"content-type": "application/json", "accept": "application/json"}
+    return EncodedRequest(
+        body=_to_bytes(body), headers=headers, added=frozenset(added - options.keys()), warnings=tuple(warnings)
+    )
+
+
+def _to_bytes(body: dict[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(body)
+    except UnicodeEncodeError:
+        check_value(body, "request")  # raises with the place
+        raise
+
+
+def decode(body: bytes, route: Route) -> EmbeddingResponse:
+    """Return the answer in the `body` of a 200, its vectors in the order of the texts.
+
+    Raises `ResponseError` for a body that is no answer, and for an error inside it the `APIStatusError` that its code
+    stands for.
+    """
+    try:
+        wire = msgspec.json.decode(body, type=_Body)
+    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+        _raise_foreign(body, route)
+    items = wire.data
+    if items and all(item.index is not None for item in items):
+        items = sorted(items, key=lambda item: item.index or 0)
+        if [item.index for item in items] != list(range(len(items))):
+            raise _fail("vectors whose `index` does not count from 0", body, route)
+    counts = wire.usage or _Counts()
+    told = counts.prompt_tokens if counts.prompt_tokens is not None else counts.input_tokens
+    told = told if told is not None else counts.total_tokens
+    return EmbeddingResponse(
+        message=Message("assistant", []),
+        finish_reason="stop",
+        usage=Usage(input_tokens=told, output_tokens=None if told is None else 0, total_tokens=told),
+        id=wire.id,
+        model=wire.model,
+        vectors=[_read_vector(item.embedding, body, route) for item in items],
+    )
+
+
+def _read_vector(written: str | list[float], body: bytes, route: Route) -> array[float]:
+    if isinstance(written, list):
+        vector = array("d", written)
+    else:
+        vector = array("f")
+        try:
+            vector.frombytes(b64decode(written, validate=True))
+        except ValueError:  # binascii's error is one
+            raise _fail("a vector that is no base64 of single-precision numbers", body, route) from None
+        if sys.byteorder == "big":
+            vector.byteswap()
+    if not vector or not isfinite(sum(vector)):
+        raise _fail("a vector that is empty or holds what is no number", body, route)
+    return vector
+
+
+def _raise_foreign(body: bytes, route: Route) -> NoReturn:
+    """Raise the error for a body that is none of the answers: an error in a 200, or another kind of server."""
+    value = try_read_json(body)
+    has_error = is_object(value) and value.get("error")
+    report = read_report(value, route.secrets) if has_error else read_hidden_report(value, route.secrets)
+    if report is not None:
+        raise error_from_report(report, body=body)
+    what = "a web page" if is_web_page(quote(body, route.secrets)) else "a body that holds no embeddings"
+    cure = "check that the model is one for embeddings, and the base URL: it should end where `/embeddings` begins"
+    raise _fail(what, body, route, cure, is_retryable=value is None and not is_web_page(quote(body, route.secrets)))
+
+
+def _fail(
+    what: str, body: bytes, route: Route, cure: str = "try again, or name another model", *, is_retryable: bool = True
+) -> ResponseError:
+    error = ResponseError(
+        f"the provider answered 200 with {what}: {quote(body, route.secrets)!r}: {cure}", status=200, body=body
+    )
+    error.is_retryable = is_retryable
+    return error
