@@ -88,7 +88,8 @@ Task = Literal["chat", "embedding"]
 class ModelRequest(Struct, frozen=True, kw_only=True):
     """One model call before it is translated to a wire format.
 
-    `provider_options` maps a provider's id to fields that are merged deeply into the body for that provider.
+    `provider_options` maps a provider's id, or ``"*"`` for every provider, to fields that are merged deeply into the
+    body for that provider.
     `tool_choice` is ``"auto"``, ``"required"``, ``"none"`` or the name of one of `tools`; `None` is not sent.
     """
 

@@ -33,8 +33,11 @@ async def test_provider_options_of_fallback_call_and_agent_are_merged_deeply_in_
     assert "other" not in body
     await Agent(model=MODEL, provider_options=options("agent")).generate("Hi", provider_options=options("call"))
     assert provider.requests[1].json["deep"] == {"agent": 1, "call": 1, "all": "call"}
+    everywhere = {"*": {"deep": {"agent": 0, "star": 1}}}
+    await Agent(model=MODEL, provider_options=options("agent")).generate("Hi", provider_options=everywhere)
+    assert provider.requests[2].json["deep"] == {"agent": 1, "all": "agent", "star": 1}
     await Agent(model=MODEL, provider_options=options("agent")).generate("Hi")
-    assert provider.requests[2].json["deep"] == {"agent": 1, "all": "agent"}
+    assert provider.requests[3].json["deep"] == {"agent": 1, "all": "agent"}
 
 
 async def test_settings_of_a_fallback_win_over_those_of_the_call_and_these_over_the_agents(provider: Provider):

@@ -94,6 +94,11 @@ class Measured:
         self._clock = clock
         self._paces: dict[str, dict[str, Pace]] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was measured yet."""
+        return not self._paces
+
     def note(
         self,
         model_id: str,

@@ -91,7 +91,7 @@ class Selection:
         """
         view = catalog.current().view()
         rows = self._find(view)
-        if self.sort in _MEASURED and measured is not None:
+        if self.sort in _MEASURED and measured is not None and not measured.is_empty:
             rows = [match.model for match in self._order(rows, measured)]
         if not rows:
             raise self._explain(view)

@@ -24,7 +24,7 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
 
     Fields in `dropped` (the server refused them before) or in the quirks' `rejected_fields` are left out with a
     warning; a limit on tokens is then sent under its other name. `provider_options` of the route's provider are merged
-    in last. Raises `InvalidInputError` for what the wire cannot carry.
+    in last, over those for every provider (``"*"``). Raises `InvalidInputError` for what the wire cannot carry.
     """
     warnings: list[Warning] = []
     refused = dropped.union(route.quirks.rejected_fields)
@@ -42,6 +42,8 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         elif "stream_options" in dropped:
             warnings.append(_dropped("stream_options", "usage and cost may be unknown"))
     options = request.provider_options.get(route.provider, {})
+    if "*" in request.provider_options:
+        options = merge_deep(request.provider_options["*"], options)
     if options:
         body = _merge_options(body, options, request, route.provider)
     encoded = _to_bytes(body)
