@@ -1,0 +1,41 @@
+"""Guards: what looks at the input and output of a model, and may change it, block it, or ask for another answer.
+
+::
+
+    from turnout.guards import RedactPII
+
+    agent = Agent(model="ovhcloud/gpt-oss-120b", guards=[RedactPII()])
+"""
+
+from turnout.guards.guard import (
+    Block,
+    GuardContext,
+    InputGuard,
+    OutputGuard,
+    Retry,
+    StreamFilter,
+    StreamGuard,
+    check_input,
+    check_output,
+    read_guards,
+    retry_messages,
+)
+from turnout.guards.pii import RedactPII
+from turnout.guards.streams import Gate, open_gate
+
+__all__ = [
+    "Block",
+    "Gate",
+    "GuardContext",
+    "InputGuard",
+    "OutputGuard",
+    "RedactPII",
+    "Retry",
+    "StreamFilter",
+    "StreamGuard",
+    "check_input",
+    "check_output",
+    "open_gate",
+    "read_guards",
+    "retry_messages",
+]
