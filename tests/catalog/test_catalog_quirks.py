@@ -126,3 +126,13 @@ def test_a_pattern_that_asks_for_no_known_fact_is_named():
     )
     with pytest.raises(CatalogError, match="`size`"):
         rows.patch_model(Model(id="p/a"), Provider(id="p"))
+
+
+def test_limits_and_urls_are_known_where_they_depart():
+    ovh = quirks_of("ovhcloud/gpt-oss-120b")
+    assert (ovh.requests_per_minute, ovh.anonymous_requests_per_minute) == (400, 2)
+    assert quirks_of("ovhcloud/qwen3.6-27b").anonymous_requests_per_minute == 2
+    for model in ("moonshotai/kimi-k2.6", "ollama-cloud/gemma4:31b"):
+        assert quirks_of(model).takes_media_urls == ()
+    assert "file" in quirks_of("openrouter/openai/gpt-4o").takes_media_urls
+    assert quirks_of("openai/text-embedding-3-small").max_embedding_texts == 2048

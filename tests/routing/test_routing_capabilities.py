@@ -9,7 +9,7 @@ import pytest
 from turnout import catalog
 from turnout.catalog.types import Model
 from turnout.errors import UnsupportedFeatureError
-from turnout.messages import Audio, File, Image, Message, Part, Video
+from turnout.messages import Audio, File, Image, Message, Part, Reasoning, ToolCall, Video
 from turnout.requests import ModelRequest, OutputSpec, ToolSpec
 from turnout.routing import resolve
 from turnout.routing.capabilities import check_request
@@ -80,6 +80,7 @@ def test_models_of_providers_with_a_key_come_next_and_others_with_the_variable_t
     named = list_alternatives(asked, ["image"], 5)
     assert [name.split("/")[0] for name in named[:2]] == ["`groq", "`groq"]
     assert all(name.startswith("`ovhcloud/") for name in named[2:])  # it answers without a key
+    assert len(list_alternatives(asked, ["image"], 99_999)) > 1000  # and all of them, if one wants
     (video,) = list_alternatives(asked, ["video"], 1)
     assert "(with `" in video
 
@@ -158,7 +159,8 @@ def test_a_prompt_over_the_context_is_a_warning_with_the_numbers():
     (warning,) = check_request(request, resolve("ovhcloud/gpt-oss-120b"))
     assert warning.code == "context_limit"
     assert "131,072" in warning.message
-    short = ModelRequest(messages=[Message.user("word " * 20_000)])  # long enough to be counted, and fits
+    calls = Message.assistant(ToolCall("1", "f", {}), Reasoning("Hm"))
+    short = ModelRequest(messages=[Message.user("word " * 20_000), calls])  # long enough to be counted, and fits
     assert check_request(short, resolve("ovhcloud/gpt-oss-120b")) == []
 
 

@@ -199,3 +199,4 @@ def test_measured_models_come_first_and_others_by_price():
     assert match.estimate is not None
     assert match.estimate.latency_s == pytest.approx(0.2)
     assert select(provider="ovhcloud").rank().matches[0].estimate is None
+    assert select(provider="ovhcloud").rank(measured).matches[0].estimate is None  # not the order, but the facts
