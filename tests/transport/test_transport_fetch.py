@@ -305,3 +305,17 @@ def test_public_addresses(address) -> None:
 )
 def test_addresses_that_are_not_public(address) -> None:
     assert not is_public(address)
+
+
+async def test_a_transport_that_reaches_no_network_needs_no_names(serve, transport, monkeypatch) -> None:
+    class Recording:
+        is_offline = True
+
+        async def send(self, request):
+            assert request.address is None
+            return await transport.send(build_request(server.url, method="GET", body=b""))
+
+    server = serve(answering())
+    asked = resolving(monkeypatch)
+    assert (await fetch("https://pictures.example/a.png", Recording(), HERE)).data == PNG
+    assert asked == []

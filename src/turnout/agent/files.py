@@ -10,19 +10,22 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from turnout.errors import InvalidInputError
-from turnout.media import MediaLimits
+from turnout.media import read_media_limits
 from turnout.messages import File, Media
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from turnout.media import MediaLimits
     from turnout.messages import LocalPath, Message, Part
 
 
-def read_files(messages: list[Message], limits: MediaLimits | None = None) -> list[Message]:
+def read_files(messages: list[Message], limits: MediaLimits | Mapping[str, Any] | None = None) -> list[Message]:
     """Return `messages` with the bytes of every file in the place of its path.
 
     Raises `InvalidInputError` for a file that is missing, unreadable, empty, no plain file or over `limits.max_bytes`.
     """
-    limits = limits or MediaLimits()
+    limits = read_media_limits(limits)
     return [_read_parts(message, index, limits) for index, message in enumerate(messages)]
 
 

@@ -18,7 +18,7 @@ _PARTS = get_args(Part)
 _FORMS = "give a string, a list of strings and parts (one user message), or a list of messages"
 
 
-def read_messages(value: object, limits: MediaLimits | None = None) -> list[Message]:
+def read_messages(value: object, limits: MediaLimits | Mapping[str, Any] | None = None) -> list[Message]:
     """Read the `messages` argument, and the files that its parts name.
 
     Raises `InvalidInputError`, which names the item that cannot be read. Files are read here and now: in a coroutine
@@ -32,7 +32,7 @@ def read_messages(value: object, limits: MediaLimits | None = None) -> list[Mess
     return read_files(messages, limits)
 
 
-async def load_messages(value: object, limits: MediaLimits | None = None) -> list[Message]:
+async def load_messages(value: object, limits: MediaLimits | Mapping[str, Any] | None = None) -> list[Message]:
     """Do as `read_messages`, with files read in a thread, so that no disk holds up the event loop."""
     messages = parse_input(value)
     if not any(map(_names_file, messages)):

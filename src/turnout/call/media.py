@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
 from turnout.errors import InvalidInputError, TurnoutError
-from turnout.media import MediaLimits
+from turnout.media import read_media_limits
 from turnout.messages import File, Media, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from turnout.media import MediaLimits
     from turnout.messages import Part
     from turnout.requests import ModelRequest
     from turnout.routing.route import Route
@@ -31,8 +32,8 @@ class FetchedMedia:
 
     __slots__ = ("_found", "_size", "limits")
 
-    def __init__(self, limits: MediaLimits | None = None) -> None:
-        self.limits = limits or MediaLimits()
+    def __init__(self, limits: MediaLimits | Mapping[str, Any] | None = None) -> None:
+        self.limits = read_media_limits(limits)
         self._found: dict[str, Fetched | TurnoutError] = {}
         self._size = 0
 

@@ -114,6 +114,8 @@ class Replayer:
     recorded, with its difference from the nearest one that was, and for a file that is missing or damaged.
     """
 
+    is_offline = True  # what is fetched for a message (`transport.fetch`) is on the tape as well: no name is looked up
+
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._waiting: dict[str, deque[TapedAnswer]] = {}

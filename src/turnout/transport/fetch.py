@@ -81,7 +81,10 @@ async def _fetch(url: str, transport: Transport, limits: MediaLimits, end: float
 
 async def _open(url: str, transport: Transport, limits: MediaLimits, end: float) -> HTTPResponse:
     """Send one request to a checked address, and to the next one where it cannot be reached."""
-    *others, last = await _find_addresses(url, _read_target(url), limits)
+    target = _read_target(url)
+    # Answers from a recording come from no address, and a test has no names to look up.
+    is_offline = getattr(transport, "is_offline", False)
+    *others, last = [None] if is_offline else await _find_addresses(url, target, limits)
     for address in others:
         with suppress(CallError):  # the last one tells
             return await transport.send(_render(url, address, (end - time.monotonic()) / 2, end))
