@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from turnout.protocols.openai_chat.effort import write_effort
 from turnout.protocols.openai_chat.json_values import check_value
+from turnout.requests import ModelSettings
 from turnout.responses import Warning
 
 if TYPE_CHECKING:
-    from turnout.requests import ModelRequest, ModelSettings
+    from turnout.requests import ModelRequest
     from turnout.routing.route import Route
 
+_NO_SETTINGS = ModelSettings()
 _PLAIN = ("temperature", "top_p", "top_k", "stop", "presence_penalty", "frequency_penalty", "service_tier")
 _LIMITS = ("max_tokens", "max_completion_tokens")
 _SAMPLING = ("temperature", "top_p")
@@ -28,6 +30,8 @@ def write_settings(
     no such field); see `turnout.protocols.EncodedRequest`. Raises `InvalidInputError` for a value that JSON lacks.
     """
     settings = request.settings
+    if settings == _NO_SETTINGS:
+        return set(), set()
     given = _collect(settings, route, warnings, has_tools=bool(request.tools) or "tools" in body)
     limit = settings.max_output_tokens
     added: set[str] = set()
