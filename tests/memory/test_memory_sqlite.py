@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ import pytest
 from turnout.errors import ConfigurationError, InvalidInputError, ThreadStoreError
 from turnout.memory import SQLiteStore, workers
 from turnout.memory.memory import default_store
+from turnout.memory.sqlite_session import APPLICATION_ID, raise_for
 from turnout.messages import Message
 
 PROGRAM = str(Path(__file__).with_name("writer_program.py"))
@@ -36,6 +38,21 @@ def finish(process: subprocess.Popen[str]) -> list[str]:
     out, problem = process.communicate(timeout=120)
     assert problem == ""
     return out.splitlines()
+
+
+def succeeds(*command: object) -> bool:
+    return subprocess.run(list(map(str, command)), capture_output=True).returncode == 0
+
+
+def files_of(path: Path) -> list[Path]:
+    return list(path.parent.glob(f"{path.name}*"))
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 async def read_texts(path: Path) -> list[str]:
@@ -112,7 +129,7 @@ async def test_nothing_acknowledged_is_lost_when_the_writer_is_killed(tmp_path: 
         process = run_program("write", path, f"w{number}", 100_000, 2_000)
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(random.randint(1, 12))]
-        time.sleep(random.random() * 0.02)
+        await asyncio.sleep(random.random() * 0.02)
         process.kill()
         rest, _ = process.communicate()
         acknowledged += "".join([*lines, rest]).split()
@@ -161,7 +178,7 @@ async def test_a_file_that_may_not_grow_keeps_what_it_has_and_goes_on_later(tmp_
 async def test_a_full_disk_keeps_what_it_has_and_says_so(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True).returncode:
+    if not succeeds("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk):
         pytest.skip("no small disk can be mounted here")
     try:
         store = SQLiteStore(disk / "threads.db")
@@ -171,18 +188,18 @@ async def test_a_full_disk_keeps_what_it_has_and_says_so(tmp_path: Path) -> None
                 await store.append("agent", "thread", [Message.user("x" * 20_000), Message.user("end")])
                 done += 1
         assert done > 3
-        subprocess.run(["mount", "-o", "remount,size=4m", disk], check=True)
+        assert succeeds("mount", "-o", "remount,size=4m", disk)
         assert await store.append("agent", "thread", [Message.user("after")]) == 2 * done + 1
         assert len((await store.load("agent", "thread")).messages) == 2 * done + 1
         await store.close()
     finally:
-        subprocess.run(["umount", disk], check=True)
+        assert succeeds("umount", disk)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="becomes a user who may not write")
 @pytest.mark.parametrize("does_exist", [True, False])
 async def test_a_folder_that_may_not_be_written_is_told(does_exist: bool) -> None:
-    folder = Path("/tmp") / f"turnout-test-{os.getpid()}-{does_exist}"  # noqa: S108 - others may enter it
+    folder = Path("/tmp") / f"turnout-test-{os.getpid()}-{does_exist}"  # others may enter it
     folder.mkdir(mode=0o755)
     try:
         path = folder / "threads.db"
@@ -310,7 +327,7 @@ async def test_a_file_that_was_removed_is_made_again(tmp_path: Path) -> None:
     path = tmp_path / "threads.db"
     store = SQLiteStore(path)
     await store.append("agent", "thread", [Message.user("1")])
-    for file in tmp_path.glob("threads.db*"):
+    for file in files_of(path):
         file.unlink()
 
     assert await store.append("agent", "thread", [Message.user("2")]) == 1
@@ -324,7 +341,7 @@ async def test_what_was_deleted_is_not_in_the_file(tmp_path: Path) -> None:
     await store.append("agent", "thread", [Message.user("my secret" * 400)])
     await store.delete("agent", "thread")
 
-    assert all(b"my secret" not in file.read_bytes() for file in tmp_path.glob("threads.db*"))
+    assert all(b"my secret" not in file.read_bytes() for file in files_of(path))
     await store.close()
 
 
@@ -402,8 +419,7 @@ async def test_an_idle_store_holds_neither_file_nor_thread(tmp_path: Path, monke
     before = count_threads()
     store = SQLiteStore(tmp_path / "threads.db")
     await store.append("agent", "thread", [Message.user("1")])
-    while count_threads() > before or (tmp_path / "threads.db-wal").exists():
-        await asyncio.sleep(0.01)
+    wait_until(lambda: count_threads() <= before and not (tmp_path / "threads.db-wal").exists())
 
     assert await store.append("agent", "thread", [Message.user("2")]) == 2
     await store.close()
@@ -415,8 +431,7 @@ async def test_a_forgotten_store_closes_its_file(tmp_path: Path) -> None:
     assert (tmp_path / "threads.db-wal").exists()
     del store
     gc.collect()
-    while (tmp_path / "threads.db-wal").exists():
-        await asyncio.sleep(0.01)
+    wait_until(lambda: not (tmp_path / "threads.db-wal").exists())
 
 
 def test_the_end_of_the_process_closes_the_file_and_warns_of_nothing(tmp_path: Path) -> None:
@@ -445,3 +460,36 @@ async def test_no_thread_to_be_had_is_told(tmp_path: Path, monkeypatch: pytest.M
 
     assert (await store.load("agent", "thread")).length == 0
     await store.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "cure", "is_retryable"),
+    [
+        (sqlite3.SQLITE_TOOBIG, "give its parts by URL", False),
+        (sqlite3.SQLITE_IOERR_FSYNC, "check the disk and the quota", False),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, "try again", True),
+    ],
+)
+def test_rare_errors_have_their_cure(code: int, cure: str, is_retryable: bool) -> None:
+    error = sqlite3.OperationalError("rare")
+    error.sqlite_errorcode = code  # pyright: ignore
+
+    with pytest.raises(ThreadStoreError, match=cure) as caught:
+        raise_for(error, Path("threads.db"))
+    assert caught.value.is_retryable is is_retryable
+
+
+async def test_a_file_that_cannot_be_set_up_is_left_without_tables(tmp_path: Path) -> None:
+    path = tmp_path / "threads.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE messages (x)")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.commit()
+    connection.close()
+
+    with pytest.raises(ThreadStoreError, match="already exists"):
+        await SQLiteStore(path).load("agent", "thread")
+
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("messages",)]
+    connection.close()

@@ -115,11 +115,12 @@ class Memory:
 
     def _is_cut_short(self, history: History, window: Window, limits: Limits) -> bool:
         """Tell whether less is sent than was asked for: by the model's size, or because nothing fits."""
-        if history.messages and not window.messages:
+        paired = pair_calls(history.messages)
+        if paired and not window.messages:
             return True
         if limits == self._limits:
             return False
-        asked = keep_newest(pair_calls(history.messages), self._limits)
+        asked = keep_newest(paired, self._limits)
         return len(asked.messages) > len(window.messages) or (not asked.is_settled and history.before > 0)
 
     async def _recall_summarized(self, agent_id: str, thread: str, limits: Limits, summarize: Summarizer) -> Recalled:
