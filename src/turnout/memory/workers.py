@@ -153,12 +153,12 @@ class _Crew(Generic[_C]):
                 self._do(member, *job)
                 del job  # a result may be large, and the next job far
                 continue
+            with member.busy:
+                member.close_connection()
             with self._lock:
                 if not self._jobs.empty() and len(self.members) == 1:
                     continue  # it came while the last thread was about to leave
                 self.members.remove(member)
-            with member.busy:
-                member.close_connection()
             return
 
     def _do(self, member: _Member[_C], future: Future[object], work: Callable[[_C], Callable[[], None]]) -> None:
