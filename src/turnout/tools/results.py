@@ -1,0 +1,74 @@
+"""What a model reads of a tool's result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from typing import Any, cast
+
+import msgspec
+
+from turnout.messages import Media, Text
+
+DONE = "done"
+"""What a model reads when a function annotated ``-> None`` has run; any other None is ``null``."""
+
+
+def render_result(value: Any, *, returns_nothing: bool = False) -> str:
+    """Return `value` as text: a str as it is, anything else as JSON.
+
+    Pydantic models, dataclasses, numpy values and arrays, sets, dates, Decimal and bytes (base64) become JSON. Images and
+    other media, which a result cannot carry, are replaced by a note. Raises `TypeError` for what JSON cannot write.
+    """
+    if isinstance(value, str):
+        return make_writable(value)
+    if value is None:
+        return DONE if returns_nothing else "null"
+    if isinstance(value, (Text, Media)):
+        return _describe_part(value)
+    if isinstance(value, (list, tuple)) and any(isinstance(item, (Text, Media)) for item in cast("list[Any]", value)):
+        return "\n".join(_describe_part(item) for item in cast("list[Any]", value))
+    try:
+        return msgspec.json.encode(value, enc_hook=_encode).decode()
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise TypeError(
+            f"returned a {type(value).__name__} that is no JSON ({error}): return str, dict or list"
+        ) from None
+
+
+def note_media(kind: str, media_type: str | None, size: int | None) -> str:
+    """Return the note that stands for media in a result."""
+    facts = ", ".join(filter(None, [media_type, f"{size} bytes" if size is not None else None]))
+    return f"[{kind}{f' ({facts})' if facts else ''}: left out, a tool result carries text only]"
+
+
+def make_writable(text: str) -> str:
+    """Return `text` with what UTF-8 cannot write (half a surrogate pair) replaced by ``?``."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _describe_part(part: Any) -> str:
+    if isinstance(part, Media):
+        size = len(part.data) if part.data is not None else None
+        return note_media(type(part).__name__.lower(), part.media_type, size)
+    return make_writable(part.text) if isinstance(part, Text) else render_result(part)
+
+
+def _encode(value: Any) -> Any:
+    """Return what JSON can write in place of `value`; found by what it can do, so that nothing is imported."""
+    if isinstance(value, BaseException):
+        raise TypeError("an exception: raise it")
+    if isinstance(value, Media):
+        return _describe_part(value)
+    dump = getattr(value, "model_dump", None)
+    if callable(dump):
+        return dump(mode="json")
+    listed = getattr(value, "tolist", None)  # numpy: both arrays and scalars
+    if callable(listed):
+        return listed()
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[Any, Any]", value))
+    if isinstance(value, (Set, range)) or type(value).__name__ in {"deque", "dict_keys", "dict_values", "dict_items"}:
+        return list(cast("Any", value))
+    if hasattr(value, "__fspath__"):
+        return str(value)
+    raise TypeError(f"it holds a {type(value).__name__}")
