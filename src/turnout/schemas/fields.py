@@ -78,7 +78,7 @@ def substitute(hint: Any, variables: Mapping[Any, Any]) -> Any:
     if isinstance(hint, TypeVar):
         return variables.get(hint, hint.__bound__ if hint.__bound__ is not None else Any)
     parameters: tuple[Any, ...] = getattr(hint, "__parameters__", ())
-    if not parameters or isinstance(hint, type) and not typing.get_args(hint):
+    if not parameters or (isinstance(hint, type) and not typing.get_args(hint)):
         return hint
     return hint[tuple(substitute(parameter, variables) for parameter in parameters)]
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from turnout.errors import InvalidToolError
 from turnout.schemas.strict import drop_nulls
-from turnout.schemas.traversal import JsonSchema
 from turnout.schemas.walk import FAILED, Definitions, Path, Walk, show_value
+
+if TYPE_CHECKING:
+    from turnout.schemas.traversal import JsonSchema
 
 
 class JsonSchemaPart:

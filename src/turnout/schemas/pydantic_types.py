@@ -43,27 +43,32 @@ class PydanticPart:
     def schema(self, definitions: Definitions) -> dict[str, Any]:
         """Return the schema that pydantic makes, its definitions among the others."""
         if not isinstance(self.kind, type):
-            return self._own_schema(definitions)
+            return self._read_schema(definitions, None)
         reference, fresh = definitions.refer(self, self.name)
         if fresh is not None:
-            definitions.schemas[fresh] = self._own_schema(definitions)
+            definitions.schemas[fresh] = self._read_schema(definitions, fresh)
         return reference
 
-    def _own_schema(self, definitions: Definitions) -> dict[str, Any]:
+    def _read_schema(self, definitions: Definitions, own_name: str | None) -> dict[str, Any]:
+        """Return pydantic's schema; a model that speaks of itself is one of its own definitions, and is `own_name`."""
+        schema = self._make_schema()
+        inner = cast("dict[str, Any]", schema.pop("$defs", {}))
+        own = str(schema.get("$ref", "")).removeprefix("#/$defs/") if own_name and len(schema) == 1 else ""
+        names = {
+            f"#/$defs/{name}": own_name if name == own and own_name else definitions.reserve(name) for name in inner
+        }
+        for name, definition in inner.items():
+            definitions.schemas[names[f"#/$defs/{name}"]] = _rename(definition, names)
+        return definitions.schemas[own_name] if own and own_name else _rename(schema, names)
+
+    def _make_schema(self) -> dict[str, Any]:
         from pydantic.errors import PydanticUserError
 
         try:
-            schema: dict[str, Any] = self._adapter.json_schema(
-                ref_template="#/$defs/{model}", schema_generator=_schema_generator()
-            )
-        except (PydanticUserError, TypeError) as error:
+            return self._adapter.json_schema(ref_template="#/$defs/{model}", schema_generator=_schema_generator())
+        except (PydanticUserError, NameError, TypeError) as error:
             reason = str(error).partition("\n")[0]
             raise InvalidToolError(f"pydantic makes no JSON schema of {self.name}: {reason}") from None
-        inner = cast("dict[str, Any]", schema.pop("$defs", {}))
-        names = {f"#/$defs/{name}": definitions.reserve(name) for name in inner}
-        for name, definition in inner.items():
-            definitions.schemas[names[f"#/$defs/{name}"]] = _rename(definition, names)
-        return _rename(schema, names)
 
     def convert(self, value: Any, walk: Walk, path: Path) -> Any:
         """Return what pydantic makes of `value`, read as JSON; a lax walk leaves strictness to the model."""

@@ -27,7 +27,9 @@ from turnout.schemas.parts import (
     UnionPart,
 )
 from turnout.schemas.records import RecordPart
-from turnout.schemas.walk import TypePart
+
+if typing.TYPE_CHECKING:
+    from turnout.schemas.walk import TypePart
 
 CURE = (
     "use str, int, float, bool, None, Literal, Enum, list, tuple, dict, a union of them, a dataclass, TypedDict, "
@@ -148,10 +150,8 @@ class TypeReader:
             except (TypeError, ValueError) as error:
                 raise InvalidToolError(f"the limits of {show_type(inner)} do not suit it: {error}") from None
         lengths = {name: notes.constraints[name] for name in ("min_length", "max_length") if name in notes.constraints}
-        if (
-            not isinstance(part, (ListPart, MappingPart))
-            and notes.constraints
-            or len(lengths) != len(notes.constraints)
+        if (not isinstance(part, (ListPart, MappingPart)) and notes.constraints) or len(lengths) != len(
+            notes.constraints
         ):
             names = ", ".join(sorted(notes.constraints))
             raise InvalidToolError(f"{names}: no limit for {show_type(inner)}: put it on the type inside")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from turnout.schemas.parts import ScalarPart, decoded
 from turnout.schemas.walk import FAILED, Definitions, Path, TypePart, Walk, show_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 NO_DEFAULT: Any = object()
 """Says that a field has no default that JSON can write."""

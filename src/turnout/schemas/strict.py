@@ -7,13 +7,13 @@ alone are known.
 
 from __future__ import annotations
 
-from typing import Any, cast
-
-from msgspec import Struct
+from typing import TYPE_CHECKING, Any, cast
 
 from turnout.errors import InvalidToolError
 from turnout.schemas.refs import resolve_ref
-from turnout.schemas.traversal import JsonSchema
+
+if TYPE_CHECKING:
+    from turnout.schemas.traversal import JsonSchema
 
 MAX_PROPERTIES = 5000
 MAX_LEVELS = 10
@@ -49,39 +49,46 @@ _FORMATS = frozenset(
 )
 
 
-class StrictSchema(Struct, frozen=True):
-    """What `make_strict` found: the schema, or the reason why there is none."""
-
-    schema: JsonSchema | None
-    reason: str = ""
-
-
 class _NotStrict(Exception):
     """A part of the schema that strict mode has no word for."""
 
 
-def make_strict(schema: JsonSchema) -> StrictSchema:
-    """Return `schema` as strict mode takes it, or why it cannot be: ``make_strict(s).schema or s``.
+def make_strict(schema: JsonSchema) -> JsonSchema | None:
+    """Return `schema` as strict mode takes it, or `None` where it cannot be (`strict_obstacle` says why).
 
     Objects are closed, all fields required, those that were optional nullable: give what comes back to `drop_nulls`
     (`TypeSchema.convert` does so by itself). Limits that strict mode does not know are told in the description. A schema
     cannot be strict where it has an object of free keys, a part of any type, a root that is no object, or a keyword
     that combines schemas.
     """
+    try:
+        return _make_strict(schema)
+    except _NotStrict:
+        return None
+
+
+def strict_obstacle(schema: JsonSchema) -> str | None:
+    """Return what keeps `schema` from being strict, such as ``the root is not an object``; `None` for nothing."""
+    try:
+        _make_strict(schema)
+    except _NotStrict as error:
+        return str(error)
+    return None
+
+
+def _make_strict(schema: JsonSchema) -> JsonSchema:
     strict = _Strict(schema)
     try:
         root = resolve_ref(schema, schema["$ref"]) if isinstance(schema.get("$ref"), str) else schema
         made = strict.visit(root, "the root", 0)
         if made.get("type") != "object":
-            return StrictSchema(None, "the root is not an object")
+            raise _NotStrict("the root is not an object")
         definitions = {name: strict.visit(strict.definition(name), name, 1) for name in strict.wanted()}
-    except _NotStrict as error:
-        return StrictSchema(None, str(error))
     except InvalidToolError as error:
-        return StrictSchema(None, error.message)
+        raise _NotStrict(error.message) from None
     if strict.properties > MAX_PROPERTIES:
-        return StrictSchema(None, f"it has over {MAX_PROPERTIES} fields")
-    return StrictSchema({**made, "$defs": definitions} if definitions else made)
+        raise _NotStrict(f"it has over {MAX_PROPERTIES} fields")
+    return {**made, "$defs": definitions} if definitions else made
 
 
 def drop_nulls(value: Any, schema: JsonSchema) -> Any:

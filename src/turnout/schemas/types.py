@@ -48,13 +48,13 @@ class TypeSchema(Generic[T]):
 
         A value is taken as it is where it fits; otherwise what it clearly stands for is taken: ``"5"`` for 5, 5.0 for
         an int 5, ``"true"``, an object written as a string of JSON, null for a field that may be left out. Raises
-        `OutputError` that names the place of each problem, what was expected and what came.
+        `SchemaMismatch` that names the place of each problem, what was expected and what came.
         """
         return convert_part(self._part, value)
 
 
 def convert_part(part: TypePart, value: Any) -> Any:
-    """Return `value` converted by `part`: as it is, or else loosely. Raises `OutputError`."""
+    """Return `value` converted by `part`: as it is, or else loosely. Raises `SchemaMismatch`."""
     for is_strict in (True, False):
         walk = Walk(is_strict=is_strict)
         made = part.convert(value, walk, ())
@@ -73,7 +73,7 @@ class ArgumentsSchema:
         self.schema: dict[str, Any] = _with_definitions(self._part.object_schema(definitions), definitions)
 
     def convert(self, value: Any) -> dict[str, Any]:
-        """Return the arguments that were given, by name, converted. Raises `OutputError`."""
+        """Return the arguments that were given, by name, converted. Raises `SchemaMismatch`."""
         return convert_part(self._part, value)
 
 

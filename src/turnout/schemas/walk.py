@@ -7,8 +7,6 @@ from typing import Any, Protocol, cast
 
 import msgspec
 
-from turnout.errors import OutputError
-
 Path = tuple[str | int, ...]
 """Where in a value: names of fields and indexes of lists, from the outside in."""
 
@@ -18,6 +16,10 @@ FAILED: Any = object()
 MAX_DEPTH = 100
 MAX_STEPS = 200_000
 MAX_SHOWN = 10
+
+
+class SchemaMismatch(ValueError):
+    """A value does not fit its type; the message names place, expectation and value, for a model to mend."""
 
 
 class TypePart(Protocol):
@@ -75,11 +77,11 @@ class Walk:
             return False
         return True
 
-    def error(self) -> OutputError:
+    def error(self) -> SchemaMismatch:
         """Return all problems as one error, in words that a model can act on."""
         told = list(dict.fromkeys(f"{show_path(path)}: {problem}" for path, problem in self.problems))
         more = f"; and {len(told) - MAX_SHOWN} more" if len(told) > MAX_SHOWN else ""
-        return OutputError("; ".join(told[:MAX_SHOWN]) + more)
+        return SchemaMismatch("; ".join(told[:MAX_SHOWN]) + more)
 
 
 class Definitions:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from turnout.errors import InvalidInputError, OutputError
+from turnout.errors import InvalidInputError
+from turnout.schemas.walk import SchemaMismatch
 from turnout.tools.execution import convert_arguments, fail, run_tool
-from turnout.tools.outcome import ToolOutcome
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from turnout.context import RequestContext
     from turnout.messages import ToolCall
+    from turnout.tools.outcome import ToolOutcome
     from turnout.tools.tool import Tool
 
 DEFAULT_LIMIT = 10
@@ -21,7 +22,7 @@ DEFAULT_LIMIT = 10
 
 async def run_calls(
     calls: Sequence[ToolCall],
-    tools: Mapping[str, Tool[..., Any]],
+    tools: Mapping[str, Tool],
     context: RequestContext | None = None,
     *,
     limit: int = DEFAULT_LIMIT,
@@ -39,11 +40,8 @@ async def run_calls(
     gate = asyncio.Semaphore(limit)
 
     async def run(call: ToolCall) -> ToolOutcome:
-        fault = find_fault(call, tools)
-        if fault is not None:
-            return fault
         async with gate:
-            return await run_tool(tools[call.name], call.arguments, context)
+            return await run_call(call, tools, context)
 
     tasks = [asyncio.create_task(run(call)) for call in calls]
     try:
@@ -53,7 +51,17 @@ async def run_calls(
         await _end(tasks)
 
 
-def find_fault(call: ToolCall, tools: Mapping[str, Tool[..., Any]]) -> ToolOutcome | None:
+async def run_call(call: ToolCall, tools: Mapping[str, Tool], context: RequestContext | None = None) -> ToolOutcome:
+    """Run one call, or return its fault: an unknown tool, arguments that are no JSON object or do not fit."""
+    tool = tools.get(call.name)
+    if tool is None or call.invalid_arguments is not None:
+        fault = find_fault(call, tools)
+        if fault is not None:
+            return fault
+    return await run_tool(tools[call.name], call.arguments, context)
+
+
+def find_fault(call: ToolCall, tools: Mapping[str, Tool]) -> ToolOutcome | None:
     """Return the outcome of a call that cannot be run as it is, or `None`: look before asking a person to approve it.
 
     The tool is unknown, or what the model wrote as arguments is no JSON object or does not fit.
@@ -65,7 +73,7 @@ def find_fault(call: ToolCall, tools: Mapping[str, Tool[..., Any]]) -> ToolOutco
         return fail(_quote_invalid(call.name, call.invalid_arguments))
     try:
         convert_arguments(tool, call.arguments)
-    except OutputError as error:
+    except SchemaMismatch as error:
         return fail(f"the arguments of {tool.name} are not valid: {error}. Call it again with valid ones.")
     return None
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from turnout.context import RequestContext
-from turnout.errors import InvalidToolError, OutputError
+from turnout.errors import InvalidToolError
+from turnout.schemas.walk import SchemaMismatch
 from turnout.tools.outcome import ToolOutcome
 from turnout.tools.results import make_writable, render_result
 from turnout.tools.tool import Tool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_MESSAGE = 4000
 """Characters of an exception's message that the model is shown."""
 
 
-async def run_tool(
-    tool: Tool[..., Any], arguments: dict[str, Any], context: RequestContext | None = None
-) -> ToolOutcome:
+async def run_tool(tool: Tool, arguments: dict[str, Any], context: RequestContext | None = None) -> ToolOutcome:
     """Run `tool` with `arguments` (plain JSON) and return what the model is to read.
 
     Arguments that do not fit, an exception, a timeout and a result that is no JSON are outcomes with `is_error`; a
@@ -27,14 +28,14 @@ async def run_tool(
     """
     try:
         converted = convert_arguments(tool, arguments)
-    except OutputError as error:
+    except SchemaMismatch as error:
         return fail(f"the arguments of {tool.name} are not valid: {error}. Call it again with valid ones.")
     given = (context if context is not None else RequestContext(),) if tool.signature.takes_context else ()
     return await _run_limited(tool, given, converted)
 
 
-def convert_arguments(tool: Tool[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return `arguments` as the function takes them. Raises `OutputError` that a model can act on."""
+def convert_arguments(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return `arguments` as the function takes them. Raises `SchemaMismatch` that a model can act on."""
     return tool.signature.convert(arguments)
 
 
@@ -43,7 +44,7 @@ def fail(reason: str, error: Exception | None = None) -> ToolOutcome:
     return ToolOutcome(content=f"Error: {make_writable(reason)}", is_error=True, error=error)
 
 
-async def _run_limited(tool: Tool[..., Any], given: tuple[Any, ...], converted: dict[str, Any]) -> ToolOutcome:
+async def _run_limited(tool: Tool, given: tuple[Any, ...], converted: dict[str, Any]) -> ToolOutcome:
     import asyncio
 
     clock = asyncio.timeout(tool.timeout_s)
@@ -68,7 +69,7 @@ async def _run_limited(tool: Tool[..., Any], given: tuple[Any, ...], converted: 
     return ToolOutcome(content=content, value=value)
 
 
-def _tell(tool: Tool[..., Any], error: Exception) -> ToolOutcome:
+def _tell(tool: Tool, error: Exception) -> ToolOutcome:
     try:
         message = str(error)
     except Exception:  # boundary: an exception that cannot even be shown

@@ -9,7 +9,7 @@ from turnout.errors import InvalidToolError
 from turnout.tools.tool import Tool
 
 
-def as_tool(value: object) -> Tool[..., Any]:
+def as_tool(value: object) -> Tool:
     """Return `value` as a tool: a `Tool`, a typed function or other callable, or an object with ``as_tool()``.
 
     The tool's specification is read, so that whatever is wrong with it is raised here, as `InvalidToolError`.
@@ -24,18 +24,17 @@ def as_tool(value: object) -> Tool[..., Any]:
                 f"tools= holds {shown}, which is no tool: give a typed function, or one made with @tool"
             )
         made = Tool(made)
-    read = cast("Tool[..., Any]", made)
-    _ = read.spec
-    return read
+    _ = made.spec
+    return made
 
 
-def read_tools(values: object) -> dict[str, Tool[..., Any]]:
+def read_tools(values: object) -> dict[str, Tool]:
     """Return the tools by name, in the order given. Raises `InvalidToolError` for two of one name."""
     if values is None:
         return {}
     if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
         raise InvalidToolError(f"tools= is a {type(values).__name__}: give a list of functions")
-    tools: dict[str, Tool[..., Any]] = {}
+    tools: dict[str, Tool] = {}
     for value in cast("Iterable[object]", values):
         made = as_tool(value)
         if made.name in tools:

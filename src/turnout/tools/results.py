@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Set
 from typing import Any, cast
 
@@ -23,6 +24,8 @@ def render_result(value: Any, *, returns_nothing: bool = False) -> str:
         return make_writable(value)
     if value is None:
         return DONE if returns_nothing else "null"
+    if _is_agent_result(value):
+        return value.text if value.object is None else render_result(value.object)
     if isinstance(value, (Text, Media)):
         return _describe_part(value)
     if isinstance(value, (list, tuple)) and any(isinstance(item, (Text, Media)) for item in cast("list[Any]", value)):
@@ -44,6 +47,12 @@ def note_media(kind: str, media_type: str | None, size: int | None) -> str:
 def make_writable(text: str) -> str:
     """Return `text` with what UTF-8 cannot write (half a surrogate pair) replaced by ``?``."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _is_agent_result(value: Any) -> bool:
+    """Return whether `value` is what another agent answered: the model is to read the answer, not its usage."""
+    module = sys.modules.get("turnout.agent.result")
+    return module is not None and isinstance(value, module.Result)
 
 
 def _describe_part(part: Any) -> str:

@@ -22,7 +22,7 @@ _NAME_RULE = "1 to 64 letters a-z, digits, `_` and `-`"
 _TAKEN = ("auto", "required", "none")
 
 
-class Tool(Generic[P, R]):
+class Tool:
     """A function that a model may call; make one with `tool`, or give the plain function to ``Agent(tools=[…])``.
 
     It can still be called like the function. Name and description are read from the function where they are not given;
@@ -33,7 +33,7 @@ class Tool(Generic[P, R]):
 
     def __init__(
         self,
-        function: Callable[P, R],
+        function: Callable[..., Any],
         *,
         name: str | None = None,
         description: str | None = None,
@@ -54,7 +54,7 @@ class Tool(Generic[P, R]):
         self.__wrapped__ = function
         self.__doc__ = getattr(function, "__doc__", None)
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function itself: nothing is checked or converted."""
         return self.function(*args, **kwargs)
 
@@ -106,7 +106,7 @@ class Tool(Generic[P, R]):
             raise InvalidToolError(f"tool {self.name}: needs_approval is an async function: give a plain one")
         return bool(answer)
 
-    def replace(self, **changes: Any) -> Tool[..., Any]:
+    def replace(self, **changes: Any) -> Tool:
         """Return the tool with other `function`, `name`, `description`, `needs_approval` or `timeout_s`."""
         facts: dict[str, Any] = {
             "function": self.function,
@@ -116,11 +116,20 @@ class Tool(Generic[P, R]):
             "needs_approval": self.needs_approval,
             "timeout_s": self.timeout_s,
         }
-        return Tool(**{**facts, **changes})
+        return type(self)(**{**facts, **changes})
+
+
+class TypedTool(Tool, Generic[P, R]):
+    """A `Tool` that type checkers still see as the function that it was made of; `tool` returns one."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, function: Callable[P, R], **options: Any) -> None: ...
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
 
 
 @overload
-def tool(function: Callable[P, R], /) -> Tool[P, R]: ...
+def tool(function: Callable[P, R], /) -> TypedTool[P, R]: ...
 @overload
 def tool(
     *,
@@ -129,15 +138,15 @@ def tool(
     parameters: Mapping[str, Any] | None = None,
     needs_approval: NeedsApproval = False,
     timeout_s: float | None = None,
-) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
+) -> Callable[[Callable[P, R]], TypedTool[P, R]]: ...
 def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make a function a tool: ``@tool`` or ``@tool(name="weather", needs_approval=True, timeout_s=10)``.
 
     The options are those of `Tool`. Raises `InvalidToolError` when the tool is first used.
     """
     if function is not None:
-        return Tool(function, **options)
-    return lambda decorated: Tool(decorated, **options)  # pyright: ignore[reportUnknownLambdaType, reportUnknownVariableType, reportUnknownArgumentType]
+        return TypedTool(function, **options)
+    return lambda decorated: TypedTool(decorated, **options)  # pyright: ignore[reportUnknownLambdaType, reportUnknownVariableType, reportUnknownArgumentType]
 
 
 def check_name(name: str) -> str:
