@@ -14,7 +14,7 @@ from provider import Exchange, Provider, answer, cut, error, events, reply, sile
 from turnout.agent.runtime import make_runtime
 from turnout.call import Call, Runtime, open_stream, send
 from turnout.call.account import Account
-from turnout.call.budget import Budget, limit_process, process_budget, reserve
+from turnout.call.budget import Budget, limit_process, process_budget, reserve, share_budgets
 from turnout.call.estimate import ASSUMED_OUTPUT_TOKENS, estimate_cost, estimate_input
 from turnout.catalog.types import Model
 from turnout.chunks import TextDelta, UsageChunk
@@ -224,6 +224,14 @@ async def test_an_unknown_price_is_refused_unless_allowed(provider: Provider, ru
     assert budget.spent_usd == 0
     with pytest.raises(BudgetError):  # all budgets have to allow it
         await send(call(budget, Budget(1), model=model), runtime)
+
+
+async def test_budgets_are_shared_with_what_runs_inside(provider: Provider, runtime: Runtime) -> None:
+    outer, inner = Budget(1), Budget(1)
+    with share_budgets([outer]):
+        await asyncio.gather(asyncio.create_task(send(call(inner, outer), runtime)))
+    await send(call(inner), runtime)
+    assert (outer.spent_usd, inner.spent_usd) == (COST, 2 * COST)
 
 
 async def test_a_cheaper_fallback_is_tried_and_budget_errors_alone_stay_budget_errors(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from threading import Lock
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from turnout.errors import BudgetError, InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from turnout.usage import Cost
 
@@ -174,6 +175,27 @@ def read_limit(value: object) -> Decimal:
     if limit is None or not limit.is_finite() or not 0 <= limit < _MOST_USD:
         raise InvalidInputError(f"max_cost_usd={value!r}: give US dollars, a number of 0 or more")
     return limit
+
+
+_shared: ContextVar[tuple[Budget, ...]] = ContextVar("turnout_budgets", default=())
+
+
+@contextmanager
+def share_budgets(budgets: Sequence[Budget]) -> Generator[None]:
+    """Let all calls inside of the block (of agents that a tool runs, say) be reserved in `budgets` too."""
+    token = _shared.set((*_shared.get(), *budgets))
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
+def find_budgets(own: Sequence[Budget]) -> Sequence[Budget]:
+    """Return all budgets of a call: its `own`, those that are shared with it, and that of the process."""
+    everywhere, shared = process_budget(), _shared.get()
+    if everywhere is None and not shared:
+        return own
+    return [*own, *shared, *([] if everywhere is None else [everywhere])]
 
 
 class _ProcessLimit:

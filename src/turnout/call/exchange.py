@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET, Struct
 
 from turnout.adaptation.rewriter import Rewriter
-from turnout.call.budget import process_budget
+from turnout.call.budget import find_budgets
 from turnout.errors import APITimeoutError, CallError, InvalidInputError
 from turnout.protocols import EncodedRequest, WireProtocol
 from turnout.requests import DEFAULT_TOTAL_S
@@ -144,12 +144,11 @@ def open_account(call: Call, request: ModelRequest, route: Route, attempt: int) 
 
     Raises `BudgetError` when the try may cost more than a budget has left.
     """
-    everywhere = process_budget()
-    if everywhere is None and not call.budgets and call.watch is None:
+    budgets = find_budgets(call.budgets)
+    if not budgets and call.watch is None:
         return None
     from turnout.call.account import Account  # here: most calls have no books
 
-    budgets = call.budgets if everywhere is None else (*call.budgets, everywhere)
     return Account.open(call.watch, budgets, request, route, attempt)
 
 
