@@ -19,10 +19,10 @@ _EMPTY = (list, dict, set, tuple, frozenset)
 _QUALIFIERS = {"Required", "NotRequired", "ReadOnly", "Final"}
 
 
-def is_record(kind: type) -> bool:
+def is_record(kind: type[Any]) -> bool:
     """Return whether `kind` has named fields that become a JSON object."""
     if issubclass(kind, msgspec.Struct):
-        return not kind.__struct_config__.array_like
+        return not cast("type[msgspec.Struct]", kind).__struct_config__.array_like
     return _is_dataclass(kind) or _is_typed_dict(kind) or _is_named_tuple(kind)
 
 
@@ -37,7 +37,7 @@ def record_facts(kind: type) -> dict[str, Any]:
     return facts
 
 
-def read_fields(kind: type, args: tuple[Any, ...], read: Read) -> list[RecordField]:
+def read_fields(kind: type[Any], args: tuple[Any, ...], read: Read) -> list[RecordField]:
     """Return the fields of `kind`, its type parameters replaced by `args`. Raises `InvalidToolError`."""
     hints = class_hints(kind, args)
     told = _class_documentation(kind).parameters
@@ -67,7 +67,7 @@ def class_hints(kind: type, args: tuple[Any, ...]) -> dict[str, Any]:
             f"{kind.__name__}: an annotation names {error.name!r}, which is not to be found: define it in the module, "
             "outside functions and `if TYPE_CHECKING`"
         ) from None
-    except Exception as error:  # boundary: annotations are code
+    except Exception as error:  # noqa: BLE001 # boundary: annotations are code
         raise InvalidToolError(f"{kind.__name__}: its annotations cannot be read: {error}") from None
     variables = _type_arguments(kind, args)
     return {name: substitute(_unqualified(hint), variables) for name, hint in hints.items()}
@@ -80,7 +80,7 @@ def substitute(hint: Any, variables: Mapping[Any, Any]) -> Any:
     parameters: tuple[Any, ...] = getattr(hint, "__parameters__", ())
     if not parameters or (isinstance(hint, type) and not typing.get_args(hint)):
         return hint
-    return hint[tuple(substitute(parameter, variables) for parameter in parameters)]
+    return cast("Any", hint)[tuple(substitute(parameter, variables) for parameter in parameters)]
 
 
 def _type_arguments(kind: type, args: tuple[Any, ...]) -> dict[Any, Any]:
@@ -151,7 +151,7 @@ def _typed_dict_fields(kind: Any, hints: Mapping[str, Any]) -> list[tuple[str, d
 
 
 def _class_documentation(kind: type) -> Documentation:
-    """Return what the docstring of `kind` says, and those of its bases of their fields; what Python made up says nothing."""
+    """Return what the docstring of `kind` says, and those of its bases about fields."""
     told: dict[str, str] = {}
     for base in reversed(kind.__mro__[:-1]):
         told.update(read_docstring(_own_docstring(base)).parameters)
@@ -170,8 +170,8 @@ def _is_dataclass(kind: type) -> bool:
 
 
 def _is_typed_dict(kind: type) -> bool:
-    return issubclass(kind, dict) and hasattr(kind, "__required_keys__")
+    return hasattr(kind, "__required_keys__") and issubclass(kind, dict)
 
 
 def _is_named_tuple(kind: type) -> bool:
-    return issubclass(kind, tuple) and hasattr(kind, "_fields")
+    return hasattr(kind, "_fields") and issubclass(kind, tuple)

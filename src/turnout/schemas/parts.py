@@ -27,7 +27,7 @@ class AnyPart:
 
 
 class ScalarPart:
-    """A type that msgspec converts: str, int, float, bool, None, dates, UUID, Decimal, Literal, Enum and unions of them."""
+    """A type that msgspec converts: str, int, float, bool, None, dates, UUID, Decimal, Literal, Enum, their unions."""
 
     def __init__(self, kind: Any, name: str, choices: Sequence[Any] = ()) -> None:
         self.kind = kind
@@ -42,7 +42,7 @@ class ScalarPart:
         schema = _expand_enums(schema, inner)
         if self.choices:
             schema["enum"] = list(self.choices)  # msgspec sorts them; the order of the program says more
-            words = {_JSON_WORDS.get(type(choice), "") for choice in self.choices}
+            words = {_JSON_WORDS.get(cast("Any", type(choice)), "") for choice in self.choices}
             if len(words) == 1 and "" not in words:
                 schema = {"type": words.pop(), **schema}
         return schema
@@ -141,8 +141,8 @@ class TuplePart:
 
     def convert(self, value: Any, walk: Walk, path: Path) -> Any:
         """Convert place by place; the length must be right."""
-        items = cast("list[Any] | object", decoded(value, list, walk))
-        if not isinstance(items, list) or len(items) != len(self.items):
+        items: list[Any] | None = _as_list(decoded(value, list, walk))
+        if items is None or len(items) != len(self.items):
             return walk.fail(path, f"expected an array of {len(self.items)}, got {show_value(value)}")
         if not walk.has_room(path):
             return FAILED
@@ -289,6 +289,10 @@ def decoded(value: Any, kind: type[list[Any] | dict[str, Any]], walk: Walk) -> A
         return msgspec.json.decode(value, type=kind)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return value
+
+
+def _as_list(value: Any) -> list[Any] | None:
+    return cast("list[Any]", value) if isinstance(value, list) else None
 
 
 def _expand_enums(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:

@@ -81,7 +81,7 @@ class PydanticPart:
                 came = "" if problem["type"] == "missing" else f", got {show_value(problem['input'])}"
                 walk.fail((*path, *problem["loc"]), f"{problem['msg'][:1].lower()}{problem['msg'][1:]}{came}")
             return FAILED
-        except Exception as error:  # boundary: a validator of the program may raise anything
+        except Exception as error:  # noqa: BLE001 # boundary: a validator of the program may raise anything
             return walk.fail(path, str(error) or type(error).__name__)
 
 

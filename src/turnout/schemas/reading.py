@@ -7,7 +7,6 @@ import enum
 import re
 import types
 import typing
-from pathlib import PurePath
 from typing import Any, Literal, TypeVar, Union, cast
 
 import msgspec
@@ -101,7 +100,8 @@ class TypeReader:
         members = [self.read(arg) for arg in args]
         if all(isinstance(member, ScalarPart) for member in members):
             try:
-                return _scalar(Union[tuple(cast("ScalarPart", member).kind for member in members)], members)
+                kinds = tuple(cast("ScalarPart", member).kind for member in members)
+                return _scalar(Union[kinds], members)  # noqa: UP007
             except TypeError:  # two of them look alike in JSON, such as str and date
                 pass
         return UnionPart(members)
@@ -128,7 +128,7 @@ class TypeReader:
         return record
 
     def _read_scalar(self, kind: Any) -> TypePart:
-        if isinstance(kind, type) and issubclass(kind, PurePath):
+        if hasattr(kind, "__fspath__") and str(getattr(kind, "__module__", "")).startswith("pathlib"):
             return TextPart(kind, kind.__name__)
         try:
             return _scalar(kind, [])

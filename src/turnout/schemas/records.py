@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
 
@@ -48,10 +49,8 @@ class RecordField:
         if self.description and "description" not in schema:
             schema = {**schema, "description": self.description}
         if self.default is not NO_DEFAULT:
-            try:
+            with suppress(TypeError, ValueError, RecursionError):  # what JSON cannot write stays Python's affair
                 schema = {**schema, "default": msgspec.to_builtins(self.default)}
-            except (TypeError, ValueError, RecursionError):  # a default that JSON cannot write stays Python's affair
-                pass
         return schema
 
 
@@ -112,7 +111,7 @@ class RecordPart:
             return FAILED
         try:
             return self.make(**made)
-        except Exception as error:  # boundary: a type's own checks may raise anything
+        except Exception as error:  # noqa: BLE001 # boundary: a type's own checks may raise anything
             return walk.fail(path, str(error) or type(error).__name__)
 
     def _convert_fields(self, values: dict[str, Any], walk: Walk, path: Path) -> dict[str, Any]:

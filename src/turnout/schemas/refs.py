@@ -24,7 +24,7 @@ def inline_refs(schema: JsonSchema, *, depth: int = 3) -> JsonSchema:
 
 
 def resolve_ref(root: JsonSchema, reference: str) -> Any:
-    """Return what `reference` (``#``, ``#/$defs/Name``, any JSON pointer) names in `root`. Raises `InvalidToolError`."""
+    """Return what `reference` (``#`` or a JSON pointer, ``#/$defs/Name``) names. Raises `InvalidToolError`."""
     if reference != "#" and not reference.startswith("#/"):
         raise InvalidToolError(f"`$ref` {reference[:200]!r} leads out of the schema: put its definition under `$defs`")
     found: Any = root
@@ -64,7 +64,7 @@ class _Inliner:
         if open_refs.count(reference) >= self.depth:
             return {**_cut(definition, reference), **beside}
         inlined = self.inline(definition, (*open_refs, reference), level + 1)
-        return {**inlined, **beside} if isinstance(inlined, dict) else beside
+        return {**cast("JsonSchema", inlined), **beside} if isinstance(inlined, dict) else beside
 
 
 def _cut(definition: JsonSchema, reference: str) -> JsonSchema:

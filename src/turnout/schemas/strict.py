@@ -57,9 +57,9 @@ def make_strict(schema: JsonSchema) -> JsonSchema | None:
     """Return `schema` as strict mode takes it, or `None` where it cannot be (`strict_obstacle` says why).
 
     Objects are closed, all fields required, those that were optional nullable: give what comes back to `drop_nulls`
-    (`TypeSchema.convert` does so by itself). Limits that strict mode does not know are told in the description. A schema
-    cannot be strict where it has an object of free keys, a part of any type, a root that is no object, or a keyword
-    that combines schemas.
+    (`TypeSchema.convert` does so by itself). Limits that strict mode does not know are told in the description. A
+    schema cannot be strict where it has an object of free keys, a part of any type, a root that is no object, or a
+    keyword that combines schemas.
     """
     try:
         return _make_strict(schema)
@@ -253,7 +253,14 @@ def _types_of(values: list[Any]) -> Any:
 
 
 def _json_type(value: Any) -> str:
-    names = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object"}
+    names: dict[Any, str] = {
+        str: "string",
+        bool: "boolean",
+        int: "integer",
+        float: "number",
+        list: "array",
+        dict: "object",
+    }
     return names.get(type(value), "null")
 
 
@@ -297,7 +304,9 @@ def _meant(value: Any, schema: JsonSchema, root: JsonSchema, level: int = 0) -> 
     members = cast("list[Any]", schema.get("anyOf") or [])
     if level >= 20 or not members:
         return schema
-    resolved = [_meant(value, member, root, level + 1) for member in members if isinstance(member, dict)]
+    resolved = [
+        _meant(value, cast("JsonSchema", member), root, level + 1) for member in members if isinstance(member, dict)
+    ]
     return next((member for member in resolved if _has_shape(value, member, root)), schema)
 
 
@@ -309,7 +318,8 @@ def _has_shape(value: Any, schema: JsonSchema, root: JsonSchema) -> bool:
         return True
     fields = cast("dict[str, Any]", value)
     properties = cast("dict[str, Any]", schema.get("properties") or {})
-    if any(name not in fields for name in schema.get("required") or []):
+    required = cast("list[str]", schema.get("required") or [])
+    if any(name not in fields for name in required):
         return False
     if properties and any(name not in properties for name in fields) and not schema.get("additionalProperties"):
         return False
@@ -319,5 +329,6 @@ def _has_shape(value: Any, schema: JsonSchema, root: JsonSchema) -> bool:
 def _may_be(value: Any, schema: Any) -> bool:
     if not isinstance(schema, dict):
         return True
-    choices = schema.get("enum", [schema["const"]] if "const" in schema else None)
+    given = cast("JsonSchema", schema)
+    choices = given.get("enum", [given["const"]] if "const" in given else None)
     return choices is None or value is None or value in choices

@@ -100,16 +100,16 @@ def _quote_invalid(name: str, written: str) -> str:
 
 
 async def _end(tasks: list[asyncio.Task[ToolOutcome]]) -> None:
-    """Cancel what still runs and wait for its end; a cancel that comes meanwhile is passed on, and raised at the end."""
+    """Cancel what still runs and wait for its end; a cancel that comes meanwhile is passed on and raised."""
     import asyncio
 
     cancelled: asyncio.CancelledError | None = None
-    running = [task for task in tasks if not task.done()]
+    running: list[asyncio.Task[ToolOutcome]] = [task for task in tasks if not task.done()]
     for task in running:
         task.cancel()
     while running:
         try:
-            await asyncio.wait(running)
+            await asyncio.wait(list(running))
         except asyncio.CancelledError as error:
             cancelled = error
             for task in running:

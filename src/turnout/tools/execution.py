@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from turnout.context import RequestContext
@@ -60,11 +61,11 @@ async def _run_limited(tool: Tool, given: tuple[Any, ...], converted: dict[str, 
         if task is None or task.cancelling():
             raise
         return fail(f"{tool.name} was cancelled from inside")
-    except Exception as error:  # boundary: a tool may raise anything
+    except Exception as error:  # noqa: BLE001 # boundary: a tool may raise anything
         return _tell(tool, error)
     try:
         content = render_result(value, returns_nothing=tool.signature.returns_nothing)
-    except Exception as error:  # boundary: what a result's own methods raise
+    except Exception as error:  # noqa: BLE001 # boundary: what a result's own methods raise
         return fail(f"{tool.name} {error}", error)
     return ToolOutcome(content=content, value=value)
 
@@ -72,7 +73,7 @@ async def _run_limited(tool: Tool, given: tuple[Any, ...], converted: dict[str, 
 def _tell(tool: Tool, error: Exception) -> ToolOutcome:
     try:
         message = str(error)
-    except Exception:  # boundary: an exception that cannot even be shown
+    except Exception:  # noqa: BLE001 # boundary: an exception that cannot even be shown
         message = ""
     if isinstance(error, (ToolFailure, InvalidToolError)):
         return fail(message, error)
@@ -124,17 +125,15 @@ async def _call_in_thread(function: Callable[..., Any], given: tuple[Any, ...], 
         value, raised = None, None
         try:
             value = function(*given, **arguments)
-        except BaseException as error:  # boundary: it is raised again in the loop
+        except BaseException as error:  # noqa: BLE001 # boundary: it is raised again in the loop
             raised = error
-        try:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, value, raised)
-        except RuntimeError:  # the loop is closed: nobody waits any more
-            pass
 
     threading.Thread(target=contextvars.copy_context().run, args=(work,), name="turnout tool", daemon=True).start()
     value, error = await done
     if isinstance(error, (StopIteration, StopAsyncIteration, asyncio.CancelledError)):
-        raise RuntimeError(f"raised {type(error).__name__}") from error
+        raise RuntimeError(f"raised {type(error).__name__}") from error  # noqa: TRY004 - neither can be raised from a task
     if error is not None:
         raise error
     return value

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from turnout.errors import APIConnectionError, ConfigurationError, InvalidToolError, redact_url
@@ -18,6 +17,8 @@ from turnout.tools.mcp_results import read_result
 from turnout.tools.tool import NeedsApproval, Tool
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
     from turnout.tools.mcp_session import MCPSession
 
 CONNECT_TIMEOUT_S = 30.0

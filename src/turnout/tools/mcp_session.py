@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from contextlib import AsyncExitStack, suppress
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
 
 from turnout.errors import APIConnectionError, ConfigurationError
 
@@ -27,7 +28,9 @@ class MCPSession:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._ready: asyncio.Future[Any] = self._loop.create_future()
-        self._stderr: Any = tempfile.TemporaryFile("w+", errors="replace") if server.command else None  # noqa: SIM115 - closed by `_hold`
+        self._stderr: Any = None
+        if server.command:
+            self._stderr = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - `_hold` closes it
         self._last_words = ""
         self._task = self._loop.create_task(self._hold(), name=f"MCP session of {server.label}")
 
@@ -48,16 +51,18 @@ class MCPSession:
     async def wait_ready(self) -> None:
         """Wait until the server has answered. Raises `APIConnectionError` that says why it did not."""
         limit = self._server.connect_timeout_s
-        done, _ = await asyncio.wait([self._ready, self._task], timeout=limit, return_when=asyncio.FIRST_COMPLETED)
-        if self._ready in done:
+        await asyncio.wait([self._ready, self._task], timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        if self._ready.done() and not self._ready.cancelled():
             return
         reason = f"no answer within {limit:g} s"
-        if done:
+        if self._ready.done():
+            await asyncio.wait([self._task])
             error = None if self._task.cancelled() else self._task.exception()
             reason = _describe(error) if error is not None else "the connection was closed"
         await self.close()
         raise APIConnectionError(
-            f"the MCP server {self._server.label} cannot be reached: {reason}{self._last_words}: check its command or URL"
+            f"the MCP server {self._server.label} cannot be reached: {reason}{self._last_words}: "
+            "check its command or URL"
         )
 
     async def close(self) -> None:
@@ -126,7 +131,7 @@ def protocol_error_type() -> type[Exception]:
 
 def _load_sdk() -> None:
     try:
-        import mcp  # noqa: F401
+        import_module("mcp")
     except ImportError as error:
         raise ConfigurationError(
             'MCP servers need the official SDK, which is not installed: pip install "turnout[mcp]"'
@@ -136,5 +141,6 @@ def _load_sdk() -> None:
 def _describe(error: BaseException) -> str:
     """Return the first real error of a group in words."""
     while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    name = type(error).__name__
+    return f"{name}: {error}" if str(error) else name

@@ -33,7 +33,7 @@ def read_tools(values: object) -> dict[str, Tool]:
     if values is None:
         return {}
     if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
-        raise InvalidToolError(f"tools= is a {type(values).__name__}: give a list of functions")
+        raise InvalidToolError(f"tools= is a {type(cast('object', values)).__name__}: give a list of functions")
     tools: dict[str, Tool] = {}
     for value in cast("Iterable[object]", values):
         made = as_tool(value)

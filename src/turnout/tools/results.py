@@ -17,8 +17,8 @@ DONE = "done"
 def render_result(value: Any, *, returns_nothing: bool = False) -> str:
     """Return `value` as text: a str as it is, anything else as JSON.
 
-    Pydantic models, dataclasses, numpy values and arrays, sets, dates, Decimal and bytes (base64) become JSON. Images and
-    other media, which a result cannot carry, are replaced by a note. Raises `TypeError` for what JSON cannot write.
+    Pydantic models, dataclasses, numpy values and arrays, sets, dates, Decimal and bytes (base64) become JSON. Images
+    and other media, which a result cannot carry, are replaced by a note. Raises `TypeError` for what is no JSON.
     """
     if isinstance(value, str):
         return make_writable(value)
@@ -30,12 +30,11 @@ def render_result(value: Any, *, returns_nothing: bool = False) -> str:
         return _describe_part(value)
     if isinstance(value, (list, tuple)) and any(isinstance(item, (Text, Media)) for item in cast("list[Any]", value)):
         return "\n".join(_describe_part(item) for item in cast("list[Any]", value))
+    kind = type(cast("object", value)).__name__
     try:
         return msgspec.json.encode(value, enc_hook=_encode).decode()
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise TypeError(
-            f"returned a {type(value).__name__} that is no JSON ({error}): return str, dict or list"
-        ) from None
+        raise TypeError(f"returned a {kind} that is no JSON ({error}): return str, dict or list") from None
 
 
 def note_media(kind: str, media_type: str | None, size: int | None) -> str:

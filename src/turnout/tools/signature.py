@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from msgspec import Struct
 
@@ -76,7 +76,9 @@ def read_schema(function: Callable[..., Any], schema: dict[str, Any], name: str)
 def function_name(function: Callable[..., Any]) -> str:
     """Return the name of a function, method, partial or callable object; a lambda has none."""
     plain, _ = _unwrap(function)
-    own = function if hasattr(function, "__name__") or isinstance(function, partial) else type(function)
+    own: Any = function
+    if not hasattr(function, "__name__") and not isinstance(function, partial):
+        own = cast("Any", type(function))
     name = str(getattr(own, "__name__", None) or getattr(plain, "__name__", ""))
     if name == "<lambda>":
         raise InvalidToolError(
@@ -107,7 +109,7 @@ def _docstring(function: Any, plain: Any) -> str | None:
     if isinstance(function, partial):
         return plain.__doc__
     if not inspect.isroutine(function) and not isinstance(function, type):
-        return plain.__doc__ or inspect.getdoc(type(function))
+        return plain.__doc__ or inspect.getdoc(cast("type[Any]", type(function)))
     return function.__doc__
 
 
@@ -142,7 +144,8 @@ def _read_field(
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
         stars = "*" if parameter.kind is parameter.VAR_POSITIONAL else "**"
         raise InvalidToolError(
-            f"tool {name}: `{stars}{parameter.name}` has no place in a JSON schema: name the parameters, or take a list or dict"
+            f"tool {name}: `{stars}{parameter.name}` has no place in a JSON schema: "
+            "name the parameters, or take a list or dict"
         )
     if parameter.kind is parameter.POSITIONAL_ONLY:
         raise InvalidToolError(f"{where} is positional-only, and a model gives arguments by name: remove the `/`")
@@ -165,12 +168,12 @@ def _resolve(plain: Any, parameter: inspect.Parameter, where: str) -> Any:
     holder = SimpleNamespace(__annotations__={parameter.name: parameter.annotation})
     names = dict(getattr(plain, "__globals__", {}))
     try:
-        closure = inspect.getclosurevars(plain).nonlocals if inspect.isfunction(plain) else {}
+        closure: Mapping[str, Any] = inspect.getclosurevars(plain).nonlocals if inspect.isfunction(plain) else {}
         return typing.get_type_hints(holder, names, dict(closure), include_extras=True)[parameter.name]
     except NameError as error:
         raise InvalidToolError(
-            f"{where} names the type {error.name!r}, which is not to be found: define it in the module, outside functions "
-            "and `if TYPE_CHECKING`"
+            f"{where} names the type {error.name!r}, which is not to be found: define it in the module, outside "
+            "functions and `if TYPE_CHECKING`"
         ) from None
-    except Exception as error:  # boundary: annotations are code
+    except Exception as error:  # noqa: BLE001 # boundary: annotations are code
         raise InvalidToolError(f"{where}: its annotation cannot be read: {error}") from None

@@ -125,7 +125,9 @@ class TypedTool(Tool, Generic[P, R]):
     if TYPE_CHECKING:
 
         def __init__(self, function: Callable[P, R], **options: Any) -> None: ...
-        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+            """Call the function itself."""
+            ...
 
 
 @overload
