@@ -7,8 +7,10 @@
     agent = Agent(model="ovhcloud/gpt-oss-120b", guards=[RedactPII()])
 """
 
+from turnout.guards.chunks import ChunkGate
 from turnout.guards.guard import (
     Block,
+    Guard,
     GuardContext,
     InputGuard,
     OutputGuard,
@@ -25,7 +27,9 @@ from turnout.guards.streams import Gate, open_gate
 
 __all__ = [
     "Block",
+    "ChunkGate",
     "Gate",
+    "Guard",
     "GuardContext",
     "InputGuard",
     "OutputGuard",
