@@ -75,7 +75,9 @@ class PydanticPart:
         from pydantic import ValidationError
 
         try:
-            return self._adapter.validate_json(msgspec.json.encode(value), strict=True if walk.is_strict else None)
+            made = self._adapter.validate_json(msgspec.json.encode(value), strict=True if walk.is_strict else None)
+            walk.extras += self._count_unknown(value)
+            return made
         except ValidationError as error:
             for problem in error.errors(include_url=False, include_context=False):
                 came = "" if problem["type"] == "missing" else f", got {show_value(problem['input'])}"
@@ -83,6 +85,14 @@ class PydanticPart:
             return FAILED
         except Exception as error:  # noqa: BLE001 # boundary: a validator of the program may raise anything
             return walk.fail(path, str(error) or type(error).__name__)
+
+    def _count_unknown(self, value: Any) -> int:
+        """Return how many fields of `value` the model does not know; its own configuration says whether it minds."""
+        fields = cast("dict[str, Any]", getattr(self.kind, "__pydantic_fields__", None) or {})
+        if not fields or not isinstance(value, dict):
+            return 0
+        known = {*fields, *(str(field.validation_alias or field.alias) for field in fields.values())}
+        return sum(key not in known for key in cast("dict[str, Any]", value))
 
 
 def _schema_generator() -> Any:
