@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from threading import Lock
+from threading import Lock, RLock
 from typing import TYPE_CHECKING
 
 from turnout.errors import BudgetError, InvalidInputError
@@ -40,7 +40,7 @@ class Budget:
         self.max_cost_usd = read_limit(max_cost_usd)
         self.name = name
         self.allows_unknown_prices = allows_unknown_prices
-        self._lock = Lock()
+        self._lock = RLock()  # a stream that the garbage collector finds may be booked in the middle of this
         self._spent = _NOTHING
         self._estimated = _NOTHING
         self._reserved = _NOTHING
@@ -96,10 +96,7 @@ class Budget:
 
 
 class Reservation:
-    """What is held back in some budgets for one call. Exactly one of its methods takes effect: the first.
-
-    Dropped without any of them (a stream that nobody closed), it books what it reserved as an estimate.
-    """
+    """What is held back in some budgets for one call. Exactly one of its methods takes effect: the first."""
 
     __slots__ = ("_amount", "_budgets", "_is_open", "_lock")
 
@@ -107,7 +104,7 @@ class Reservation:
         self._budgets = budgets
         self._amount = amount
         self._is_open = True
-        self._lock = Lock()
+        self._lock = RLock()
 
     @property
     def amount_usd(self) -> Decimal:
@@ -133,10 +130,6 @@ class Reservation:
     def release(self) -> None:
         """Give back what was reserved: the call came to nothing."""
         self._close(_NOTHING, is_estimate=False)
-
-    def __del__(self) -> None:
-        if self._is_open:
-            self.settle_estimate(self._amount)
 
     def _close(self, spent: Decimal, *, is_estimate: bool) -> None:
         with self._lock:
