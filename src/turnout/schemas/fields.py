@@ -22,7 +22,7 @@ _QUALIFIERS = {"Required", "NotRequired", "ReadOnly", "Final"}
 def is_record(kind: type[Any]) -> bool:
     """Return whether `kind` has named fields that become a JSON object."""
     if issubclass(kind, msgspec.Struct):
-        return not cast("type[msgspec.Struct]", kind).__struct_config__.array_like
+        return not kind.__struct_config__.array_like
     return _is_dataclass(kind) or _is_typed_dict(kind) or _is_named_tuple(kind)
 
 
