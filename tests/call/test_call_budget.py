@@ -15,7 +15,7 @@ from turnout.agent.runtime import make_runtime
 from turnout.call import Call, Runtime, open_stream, send
 from turnout.call.account import Account
 from turnout.call.budget import Budget, limit_process, process_budget, reserve, share_budgets
-from turnout.call.estimate import ASSUMED_OUTPUT_TOKENS, estimate_cost, estimate_input
+from turnout.call.estimate import ASSUMED_OUTPUT_TOKENS, estimate_cost, estimate_input, estimate_partial_cost
 from turnout.catalog.types import Model
 from turnout.chunks import TextDelta, UsageChunk
 from turnout.errors import (
@@ -328,6 +328,26 @@ def test_tools_and_schemas_are_input_too() -> None:
     tool = ToolSpec(name="look", description="Looks something up.", parameters={"type": "object", "properties": {}})
     assert count(tools=(tool,)) > count() + 10
     assert count(output=OutputSpec(schema={"type": "object"})) > count()
+
+
+def test_what_a_broken_answer_has_cost_at_known_prices() -> None:
+    assert estimate_partial_cost(None, 1, 1) is None
+    assert estimate_partial_cost(Model(id="a/b", input_price=Decimal(1)), 1, 1) is None
+    both = Model(id="a/b", input_price=Decimal(1), output_price=Decimal(2))
+    assert estimate_partial_cost(both, 1_000_000, 500_000) == 2
+
+
+def test_books_are_closed_once() -> None:
+    budget = Budget(1)
+    account = Account.open(None, [budget], call().request, resolve(MODEL, api_key="k"), 1)
+    account.leave()
+    spent = budget.spent_usd
+    account.failed(ServerError("late"))
+    account.leave()
+    assert budget.spent_usd == spent > 0
+    given_back = Account.open(None, [budget], call().request, resolve(MODEL, api_key="k"), 1)
+    given_back.failed(ServerError("at once"))
+    assert (budget.spent_usd, budget.reserved_usd) == (spent, 0)
 
 
 async def test_nothing_is_kept_of_a_call_without_budget(provider: Provider, runtime: Runtime) -> None:

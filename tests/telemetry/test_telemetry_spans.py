@@ -16,11 +16,21 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from provider import KEY, Provider, error, events, reply, stream
+from provider import KEY, Provider, answer, error, events, reply, stream
 from turnout.agent.runtime import make_runtime
 from turnout.call import Call, open_stream, send
 from turnout.errors import ConfigurationError, ServerError
-from turnout.hooks import RunEnd, RunStart, ToolEnd, ToolStart, Watch, make_watch, process_observers
+from turnout.hooks import (
+    RequestEvent,
+    ResponseEvent,
+    RunEnd,
+    RunStart,
+    ToolEnd,
+    ToolStart,
+    Watch,
+    make_watch,
+    process_observers,
+)
 from turnout.messages import Image, Message, Reasoning, ServerTool, ToolCall
 from turnout.requests import ModelRequest, ModelSettings, OutputSpec, ToolSpec
 from turnout.routing import read_model
@@ -248,6 +258,25 @@ def test_messages_as_the_conventions_have_them() -> None:
     assert user["parts"][2]["uri"] == "https://x.y/z?k=[redacted]"
     assert [part["type"] for part in assistant["parts"]] == ["reasoning", "tool_call", "server_tool"]
     assert tool["parts"] == [{"type": "tool_call_response", "id": "c", "response": "done"}]
+
+
+def test_what_did_not_begin_has_no_end(lab: Lab) -> None:
+    lab.observer.end_run(None, RunEnd())
+    lab.observer.end_tool(None, ToolEnd())
+    asked = RequestEvent(
+        id=1, attempt=1, asked="a/b", provider="a", model="b", protocol="p", url="", is_stream=False,
+        request=ModelRequest(messages=[]),
+    )  # fmt: skip
+    lab.observer.end_request(None, ResponseEvent(request=asked))
+    assert lab.spans == {}
+
+
+async def test_counts_and_models_that_are_not_told_are_left_out(provider: Provider, lab: Lab) -> None:
+    provider.script(reply(answer(model=None, usage=None)))
+    await send(call(start(lab)), make_runtime(HTTPTransport()))
+    attributes = lab.spans["chat gpt-oss-120b"].attributes or {}
+    assert not [name for name in attributes if name.startswith(("gen_ai.usage", "gen_ai.response.model", "turnout"))]
+    assert "gen_ai.client.token.usage" not in lab.metrics()
 
 
 async def test_the_span_of_the_caller_is_the_parent_of_the_run(lab: Lab) -> None:

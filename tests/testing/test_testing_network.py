@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -180,7 +181,7 @@ def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
     ]
     command += arguments
     return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=100, env={"PYTHONPATH": SOURCE, "PATH": "/usr/bin"}
+        command, cwd=folder, capture_output=True, text=True, timeout=100, env={**os.environ, "PYTHONPATH": SOURCE}
     )
 
 
@@ -203,6 +204,10 @@ def test_the_plugin_costs_those_who_do_not_use_it_nothing() -> None:
         "print(sorted(set(sys.modules) - before))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env={"PYTHONPATH": SOURCE}
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": SOURCE},
     )
     assert done.stdout.strip() == "['turnout', 'turnout.testing', 'turnout.testing.plugin']"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from turnout import testing
 from turnout.agent.runtime import make_runtime
 from turnout.call import Answer, Call, open_stream, send
 from turnout.chunks import Chunk, ReasoningDelta, TextDelta, ToolCallDelta
@@ -210,3 +211,8 @@ async def test_a_thousand_at_once_take_one_answer_each() -> None:
 def test_a_model_that_is_none_is_still_refused() -> None:
     with pytest.raises(InvalidModelError):
         read_model(object())
+
+
+def test_a_name_that_does_not_exist() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
+        getattr(testing, "Nothing")  # noqa: B009 - a name that the checker would refuse
