@@ -65,8 +65,6 @@ def _encode(value: Any) -> Any:
     """Return what JSON can write in place of `value`; found by what it can do, so that nothing is imported."""
     if isinstance(value, BaseException):
         raise TypeError("an exception: raise it")
-    if isinstance(value, Media):
-        return _describe_part(value)
     dump = getattr(value, "model_dump", None)
     if callable(dump):
         return dump(mode="json")
