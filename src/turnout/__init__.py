@@ -19,15 +19,22 @@ if TYPE_CHECKING:
     from turnout import catalog, chunks, errors, routing
     from turnout.agent.agent import Agent
     from turnout.agent.direct import generate, generate_sync, stream, stream_sync
+    from turnout.agent.pending import PendingRun
+    from turnout.agent.plan import StepPlan
     from turnout.agent.result import Result, Step
     from turnout.agent.stream import AgentStream
     from turnout.agent.sync import SyncStream
     from turnout.chunks import Chunk
     from turnout.context import RequestContext
+    from turnout.embedding import embed, embed_sync
+    from turnout.hooks import Hooks
+    from turnout.memory import Memory
     from turnout.messages import Audio, File, Image, Message, Reasoning, Text, ToolCall, ToolResult, Video
     from turnout.model_ids import ModelId
     from turnout.requests import ModelSettings, Timeouts
     from turnout.routing.model import ModelConfig
+    from turnout.routing.selection import select
+    from turnout.tools import Tool, tool
     from turnout.usage import Cost, Usage
     from turnout.version import __version__
 
@@ -38,18 +45,23 @@ __all__ = [
     "Chunk",
     "Cost",
     "File",
+    "Hooks",
     "Image",
+    "Memory",
     "Message",
     "ModelConfig",
     "ModelId",
     "ModelSettings",
+    "PendingRun",
     "Reasoning",
     "RequestContext",
     "Result",
     "Step",
+    "StepPlan",
     "SyncStream",
     "Text",
     "Timeouts",
+    "Tool",
     "ToolCall",
     "ToolResult",
     "Usage",
@@ -57,26 +69,37 @@ __all__ = [
     "__version__",
     "catalog",
     "chunks",
+    "embed",
+    "embed_sync",
     "errors",
     "generate",
     "generate_sync",
     "routing",
+    "select",
     "stream",
     "stream_sync",
+    "tool",
 ]
 
 _HOMES = {
     "turnout.agent.agent": ("Agent",),
     "turnout.agent.direct": ("generate", "generate_sync", "stream", "stream_sync"),
+    "turnout.agent.pending": ("PendingRun",),
+    "turnout.agent.plan": ("StepPlan",),
     "turnout.agent.result": ("Result", "Step"),
     "turnout.agent.stream": ("AgentStream",),
     "turnout.agent.sync": ("SyncStream",),
     "turnout.chunks": ("Chunk",),
     "turnout.context": ("RequestContext",),
+    "turnout.embedding": ("embed", "embed_sync"),
+    "turnout.hooks": ("Hooks",),
+    "turnout.memory": ("Memory",),
     "turnout.messages": ("Audio", "File", "Image", "Message", "Reasoning", "Text", "ToolCall", "ToolResult", "Video"),
     "turnout.model_ids": ("ModelId",),
     "turnout.requests": ("ModelSettings", "Timeouts"),
     "turnout.routing.model": ("ModelConfig",),
+    "turnout.routing.selection": ("select",),
+    "turnout.tools": ("Tool", "tool"),
     "turnout.usage": ("Cost", "Usage"),
     "turnout.version": ("__version__",),
 }

@@ -150,7 +150,7 @@ async def test_instructions_may_be_a_function_of_the_context(provider: Provider)
 
 
 async def test_messages_in_every_form(provider: Provider) -> None:
-    agent = Agent(model=MODEL)
+    agent = Agent(model="ovhcloud/qwen3.5-9b")
     await agent.generate(["What is", turnout.Text(" this?"), turnout.Image(url="https://example.com/a.png")])
     await agent.generate([Message.user("Hi"), {"role": "assistant", "content": "Yes?"}, Message.user("Bye")])
     await agent.generate({"role": "user", "content": "alone"})  # type: ignore[arg-type]

@@ -8,10 +8,7 @@ import time
 import pytest
 
 from provider import KEY, Provider, Reply, answer, cut, error, event, events, reply, reset, silence, stream
-from turnout import Agent, Message
-from turnout.agent.loop import Run, make_result
-from turnout.agent.runtime import default_runtime
-from turnout.call import Call, send
+from turnout import Agent
 from turnout.errors import (
     AllCandidatesFailedError,
     APIConnectionError,
@@ -27,8 +24,6 @@ from turnout.errors import (
     TruncatedStreamError,
 )
 from turnout.fallback import FAILURES_BEFORE_REST, REST_S, Cooldowns
-from turnout.requests import ModelRequest
-from turnout.responses import Timing
 from turnout.routing import read_model, resolve
 from turnout.transport.http import HTTPTransport
 
@@ -384,16 +379,6 @@ async def test_agents_share_connections_and_lessons(provider: Provider) -> None:
         await Agent(model="ovhcloud/meta-llama-3_3-70b-instruct").generate("Hi")
     assert [request.json["model"] for request in provider.requests][1:] == ["Meta-Llama-3_3-70B-Instruct"] * 2
     assert provider.connections == 1
-
-
-async def test_a_result_sums_its_steps(provider: Provider) -> None:
-    request = ModelRequest(messages=[Message.user("Hi")])
-    run = Run(call=Call(request=request, candidates=read_model(MODEL)), runtime=default_runtime(), messages=[])
-    answers = [await send(run.call, run.runtime) for _ in range(2)]
-    result = make_result(run, answers, Timing(total_s=1.0))
-    assert (result.usage.total_tokens, len(result.steps), len(result.attempts)) == (36, 2, 2)
-    assert result.cost.total == 2 * answers[0].cost.total  # type: ignore[operator]
-    assert [message.text for message in result.messages] == [TEXT, TEXT]
 
 
 async def test_a_cap_on_connections_is_told_when_it_made_a_call_wait(provider: Provider) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from turnout.messages import Message, Part, Reasoning, Text, ToolCall, ToolResult
+from turnout.messages import Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,26 +124,55 @@ def _has_calls(message: Message) -> bool:
     return any(type(part) is ToolCall for part in message.content)
 
 
-def spell_tools_as_text(messages: Sequence[Message]) -> list[Message]:
-    """Return `messages` with calls and results of tools as text, for a model whose chat template knows neither."""
+def spell_calls(messages: Sequence[Message]) -> list[Message]:
+    """Return `messages` with calls in the JSON that `tool_instructions` asks for, and results as the user's words."""
     spelled: list[Message] = []
-    results: list[Part] = []
+    results: list[str] = []
     for message in messages:
         found = [part for part in message.content if isinstance(part, ToolResult)]
-        results += [Text(_spell_result(part)) for part in found]
+        if results and not found:
+            spelled.append(Message.user("\n".join(results)))
+            results = []
+        results += [_spell_result(part) for part in found]
         rest = [_spell_call(part) if isinstance(part, ToolCall) else part for part in message.content]
         rest = [part for part in rest if not isinstance(part, (ToolResult, Reasoning))]
-        if not rest:
-            continue
-        if results and not found:
-            spelled.append(Message("user", _lines(results)))
-            results = []
-        spelled.append(msgspec.structs.replace(message, content=rest) if message.content != rest else message)
-    return [*spelled, Message("user", _lines(results))] if results else spelled
+        if rest:
+            spelled.append(_with_content(message, rest))
+    return [*spelled, Message.user("\n".join(results))] if results else spelled
 
 
-def _lines(parts: list[Part]) -> list[Part]:
-    return [Text("\n".join([part.text for part in parts if isinstance(part, Text)]))]
+def spell_reports(messages: Sequence[Message]) -> list[Message]:
+    """Return `messages` with calls and results told in words, for a model that is offered no tools."""
+    answers = {part.call_id: part for message in messages for part in message.content if isinstance(part, ToolResult)}
+    told: list[Message] = []
+    for message in messages:
+        rest: list[Part] = []
+        for part in message.content:
+            if isinstance(part, ToolCall):
+                rest.append(Text(_report(part, answers.pop(part.id, None))))
+            elif isinstance(part, ToolResult):
+                if part.call_id in answers:  # its call is not among the messages
+                    rest.append(Text(_spell_result(answers.pop(part.call_id))))
+            elif not isinstance(part, Reasoning):
+                rest.append(part)
+        if rest:
+            told.append(_with_content(message, rest, role="user" if message.role == "tool" else message.role))
+    if told and told[-1].role == "assistant":
+        told.append(Message.user("Then what is the answer?"))
+    return told
+
+
+def _with_content(message: Message, content: Sequence[Part], role: Role | None = None) -> Message:
+    if content == message.content:
+        return message
+    return msgspec.structs.replace(message, content=list(content), role=role or message.role)
+
+
+def _report(call: ToolCall, result: ToolResult | None) -> str:
+    if result is None:
+        return f"I wanted to call {call.name}."
+    how = "failed" if result.is_error else "answered"
+    return f"I called {call.name} with {_json(call.arguments)}. It {how}: {result.content}\n"
 
 
 def _spell_call(call: ToolCall) -> Text:
@@ -155,6 +184,17 @@ def _spell_call(call: ToolCall) -> Text:
 def _spell_result(result: ToolResult) -> str:
     how = "failed" if result.is_error else "answered"
     return f"The tool {result.name or ''} {how}: {result.content}".replace("  ", " ", 1)
+
+
+def answered_tools(messages: Sequence[Message]) -> set[str]:
+    """Return the names of the tools that have answered since the user last spoke."""
+    names: set[str] = set()
+    for message in reversed(messages):
+        results = [part for part in message.content if isinstance(part, ToolResult)]
+        if message.role == "user" and not results:
+            break
+        names.update(part.name for part in results if part.name and not part.is_error)
+    return names
 
 
 def _json(value: Any) -> str:

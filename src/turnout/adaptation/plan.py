@@ -8,10 +8,12 @@ from msgspec import Struct, structs
 
 from turnout.adaptation.instructions import (
     add_instruction,
+    answered_tools,
     call_instruction,
     emulation_schema,
     output_instruction,
-    spell_tools_as_text,
+    spell_calls,
+    spell_reports,
     tool_instructions,
     uses_tools,
 )
@@ -46,9 +48,10 @@ def adapt(request: ModelRequest, route: Route, refused: frozenset[str] = frozens
         return Adapted(request=request)
     refused = refused.union(route.quirks.rejected_fields)
     if lacks_tools(route, refused):
-        if request.tools and request.tool_choice != "none":
-            return _emulate_tools(request, route, refused)
-        request = structs.replace(request, messages=spell_tools_as_text(request.messages), tools=(), tool_choice=None)
+        tools = _offer_tools(request, route)
+        if tools:
+            return _emulate_tools(request, tools, route, refused)
+        request = structs.replace(request, messages=spell_reports(request.messages), tools=(), tool_choice=None)
     if request.output is None:
         return _choose_tool(request, route, refused)
     return _ask_for_output(request, route, refused)
@@ -133,13 +136,25 @@ def _force_output_tool(request: ModelRequest, output: OutputSpec) -> Adapted:
     return Adapted(request=asked, rewriter=OutputToolRewriter(OUTPUT_TOOL))
 
 
-def _emulate_tools(request: ModelRequest, route: Route, refused: frozenset[str]) -> Adapted:
+def _offer_tools(request: ModelRequest, route: Route) -> tuple[ToolSpec, ...]:
+    """Return the tools that a model without tools of its own is told of."""
+    choice = request.tool_choice or "auto"
+    if choice == "none":
+        return ()
+    if choice not in ("auto", "required"):
+        return tuple(tool for tool in request.tools if tool.name == choice)
+    if route.quirks.offers_tools_once:
+        answered = answered_tools(request.messages)
+        return tuple(tool for tool in request.tools if tool.name not in answered)
+    return request.tools
+
+
+def _emulate_tools(
+    request: ModelRequest, tools: tuple[ToolSpec, ...], route: Route, refused: frozenset[str]
+) -> Adapted:
     from turnout.adaptation.emulation import EmulationRewriter
 
-    choice, tools = request.tool_choice or "auto", request.tools
-    if choice not in ("auto", "required"):
-        tools = tuple(tool for tool in tools if tool.name == choice)
-    is_forced = choice != "auto"
+    is_forced = request.tool_choice not in (None, "auto")
     answer = request.output and request.output.schema
     mode = output_mode(route, refused)
     is_held = mode in ("json_schema", "json_object")
@@ -150,7 +165,7 @@ def _emulate_tools(request: ModelRequest, route: Route, refused: frozenset[str])
         output = OutputSpec(schema=schema, name="reply", mode=mode)
     asked = structs.replace(
         request,
-        messages=add_instruction(spell_tools_as_text(request.messages), instructions),
+        messages=add_instruction(spell_calls(request.messages), instructions),
         tools=(),
         tool_choice=None,
         output=output,

@@ -1,57 +1,53 @@
-"""The steps of a run: one model call each, whole or streamed, and the result that they make."""
+"""The steps of a run: one model call each, whole or streamed, and the tools that run between them."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
-from turnout.agent.result import Result, Step
-from turnout.call import Answer, Call, Runtime, open_stream, send
-from turnout.chunks import Chunk, Finish, Start, StepFinish, StepStart
-from turnout.messages import Message
+from turnout.agent.steps import Steps
+from turnout.agent.watching import end_run, start_run
+from turnout.call import open_stream, send
+from turnout.chunks import Chunk, FallbackChunk, Finish, Start, StepFinish, StepStart, TextDelta, ToolResultChunk
+from turnout.errors import TurnoutError
 from turnout.responses import Timing, Warning
 
 if TYPE_CHECKING:
-    from turnout.call import ModelStream
+    from turnout.agent.guarding import GuardedChunks
+    from turnout.agent.result import Result
+    from turnout.agent.run import Run
+    from turnout.agent.tool_calls import ToolCalls
+    from turnout.call import Answer, ModelStream
+    from turnout.output import PartialOutput
 
 
-class Run(Struct, kw_only=True):
-    """One run of an agent, ready to go: the call, the runtime, and the conversation without the instructions."""
-
-    call: Call
-    runtime: Runtime
-    messages: list[Message]
-
-
-async def run_whole(run: Run) -> Result:
+async def run_whole(run: Run) -> Result[Any]:
     """Run to the end and return the result."""
+    if run.watch is None:
+        return await _run_steps(run)
+    start_run(run, run.watch)
+    try:
+        result = await _run_steps(run)
+    except BaseException as error:
+        end_run(run.watch, error=error)
+        raise
+    end_run(run.watch, result)
+    return result
+
+
+async def _run_steps(run: Run) -> Result[Any]:
     started = time.monotonic()
-    answer = await send(run.call, run.runtime)
-    return make_result(run, [answer], Timing(total_s=time.monotonic() - started))
-
-
-def make_result(run: Run, answers: list[Answer], timing: Timing) -> Result:
-    """Return the result of a run whose steps were `answers`."""
-    steps = [Step.of(answer) for answer in answers]
-    last = answers[-1]
-    usage, cost = steps[0].usage, steps[0].cost
-    for step in steps[1:]:
-        usage, cost = usage + step.usage, cost + step.cost
-    return Result(
-        model=last.asked,
-        provider=last.provider,
-        finish_reason=last.response.finish_reason,
-        usage=usage,
-        cost=cost,
-        response=last.response,
-        messages=[*run.messages, *(answer.response.message for answer in answers)],
-        steps=steps,
-        attempts=[attempt for answer in answers for attempt in answer.attempts],
-        warnings=list(dict.fromkeys(warning for answer in answers for warning in answer.warnings)),
-        timing=timing,
-    )
+    steps = Steps(run)
+    tools = steps.resume()
+    while True:
+        if tools is None:
+            tools = await steps.begin_tools(await send(await steps.next_call(), run.runtime))
+        while tools is not None and await tools.next_result() is not None:
+            pass
+        await steps.finish_step()
+        if steps.is_done:
+            return steps.make_result(Timing(total_s=time.monotonic() - started))
+        tools = None
 
 
 class StreamedRun:
@@ -59,53 +55,129 @@ class StreamedRun:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._steps = Steps(run)
         self._started = time.monotonic()
         self._first_chunk_s: float | None = None
         self._stream: ModelStream | None = None
-        self._has_begun = False
-        self.result: Result | None = None
+        self._tools: ToolCalls | None = None
+        self._partial: PartialOutput | None = None
+        self._guarded: GuardedChunks | None = None
+        self._opened: list[Chunk] = []
+        self.result: Result[Any] | None = None
 
     @property
     def text(self) -> str:
-        """The text of the step that is running."""
+        """The text of the step that is running, as far as it may be shown."""
+        if self._guarded is not None:
+            return self._guarded.text
         return self._stream.text if self._stream else ""
 
     @property
     def warnings(self) -> list[Warning]:
         """The warnings so far."""
-        return self._stream.warnings if self._stream else []
+        return [*self._steps.warnings, *(self._stream.warnings if self._stream else [])]
 
     async def open(self) -> None:
         """Send the first request; returns when its first chunk is there, raises what goes wrong before."""
-        self._stream = await open_stream(self._run.call, self._run.runtime)
+        if self._run.watch is not None:
+            start_run(self._run, self._run.watch, is_stream=True)
+        await self._open_step()
         self._first_chunk_s = time.monotonic() - self._started
 
     async def next_batch(self) -> list[Chunk]:
         """Return the next chunks; an empty list is the end."""
-        stream = self._stream
-        if stream is None or self.result is not None:
-            return []
-        batch = await stream.next_batch()
-        if not self._has_begun:
-            self._has_begun = True
-            return [*self._opening(stream), *batch]
-        if not batch and stream.answer is not None:
-            return self._closing(stream.answer)
-        return batch
+        if self._opened:
+            batch, self._opened = self._opened, []
+            return batch
+        while self.result is None:
+            if self._tools is not None:
+                result = await self._tools.next_result()
+                if result is not None:
+                    return [ToolResultChunk(result.call_id, result.name or "", result.content, result.is_error)]
+                self._tools = None
+                return await self._finish_step()
+            if self._stream is None:
+                break
+            batch = await self._stream.next_batch()
+            batch = self._show(batch) if batch else await self._end_answer(self._stream)
+            if batch:
+                return batch
+        return []
 
     def close(self) -> None:
-        """Close the connection at once."""
+        """Close the connection, and cancel the tools that run, at once."""
         if self._stream is not None:
             self._stream.close()
+        if self._tools is not None:
+            self._tools.close()
+        self.fail(None)
 
-    def _opening(self, stream: ModelStream) -> list[Chunk]:
-        route, warnings = stream.reader.exchange.route, tuple(stream.warnings)
-        return [Start(route.asked, route.provider, warnings), StepStart(1)]
+    def fail(self, error: BaseException | None) -> None:
+        """Note that the run has ended before its end: by `error`, or because nobody reads on. Safe to repeat."""
+        if self._guarded is not None and isinstance(error, TurnoutError):
+            error.text = self._guarded.text  # what the guards let pass, and no more
+        if self._run.watch is not None and self.result is None:
+            end_run(self._run.watch, error=error)
 
-    def _closing(self, answer: Answer) -> list[Chunk]:
-        timing = Timing(first_chunk_s=self._first_chunk_s, total_s=time.monotonic() - self._started)
-        self.result = result = make_result(self._run, [answer], timing)
-        return [
-            StepFinish(1, answer.response.finish_reason, answer.response.usage, answer.cost),
-            Finish(result.finish_reason, result.usage, result.cost),
-        ]
+    async def _open_step(self) -> None:
+        steps, run, call = self._steps, self._run, await self._steps.next_call()
+        is_first = self._stream is None
+        self._guarded = None
+        if run.guards:
+            from turnout.agent.guarding import GuardedChunks
+
+            self._guarded = GuardedChunks(run.guards, steps.guard_context())
+        stream = self._stream = await open_stream(call, run.runtime)
+        exchange = stream.reader.exchange
+        opening: list[Chunk] = [StepStart(steps.number)]
+        if is_first:
+            warnings = (*steps.warnings, *stream.warnings)
+            opening.insert(0, Start(exchange.route.asked, exchange.route.provider, warnings))
+        self._partial = None
+        if run.output is not None and not exchange.is_output_pending:
+            from turnout.output import PartialOutput
+
+            self._partial = PartialOutput(run.output)
+        self._opened = opening
+
+    def _show(self, batch: list[Chunk]) -> list[Chunk]:
+        """Return what may be shown of a batch, with what it adds to the structured output."""
+        if self._guarded is not None:
+            batch = self._guarded.feed(batch)
+        if self._partial is None:
+            return batch
+        text = "".join([chunk.text for chunk in batch if type(chunk) is TextDelta])
+        return [*batch, *self._partial.feed(text)] if text else batch
+
+    async def _end_answer(self, stream: ModelStream) -> list[Chunk]:
+        """Take in an answer that is whole; its tools run next."""
+        answer: Answer | None = stream.answer
+        if answer is None:
+            return []
+        self._tools = await self._steps.begin_tools(answer)
+        last: list[Chunk] = []
+        if self._guarded is not None and self._guarded.holds and not self._steps.is_refused:
+            last += self._guarded.release(answer.response)
+        if self._tools is not None:
+            return last
+        partial, self._partial = self._partial, None
+        if partial is not None:
+            last += partial.finish()
+        return [*last, *await self._finish_step()]
+
+    async def _finish_step(self) -> list[Chunk]:
+        steps = self._steps
+        was_repaired = steps.was_repaired
+        await steps.finish_step()
+        step = steps.steps[-1]
+        closing: list[Chunk] = [StepFinish(len(steps.steps), step.finish_reason, step.total_usage, step.total_cost)]
+        if steps.is_done:
+            timing = Timing(first_chunk_s=self._first_chunk_s, total_s=time.monotonic() - self._started)
+            result = self.result = steps.make_result(timing)
+            if self._run.watch is not None:
+                end_run(self._run.watch, result)
+            return [*closing, Finish(result.finish_reason, result.usage, result.cost)]
+        if steps.was_repaired and not was_repaired:
+            closing.append(FallbackChunk(step.model, step.model, "the output did not fit, and was sent back"))
+        await self._open_step()
+        return closing

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
 
+    from turnout.agent.run import StepHook
     from turnout.context import RequestContext
-    from turnout.requests import ModelSettings, Timeouts
+    from turnout.requests import ModelSettings, OutputMode, Timeouts
     from turnout.routing.model import ModelArgument
+
+
+ToolsArgument = Sequence[Any]
+"""Tools: functions, `Tool` objects, other agents, in a list."""
+
+CheckMode = Literal["raise", "warn", "off"]
+"""What to do when the catalog says that a model lacks what a call needs."""
 
 
 class DirectOptions(TypedDict, total=False):
@@ -42,12 +52,45 @@ class DirectOptions(TypedDict, total=False):
     max_steps: int | None
     """The most model calls of one run."""
 
+    tools: ToolsArgument | None
+    """Functions and tools that the model may call."""
+
+    tool_choice: str | None
+    """``"auto"``, ``"required"``, ``"none"`` or the name of a tool; the latter three hold for the first step."""
+
+    max_parallel_tools: int | None
+    """How many tools of one step run at a time."""
+
+    stop_when: StepHook | None
+    """A function of the `RunState` that ends the run after a step when it returns true."""
+
+    prepare_step: StepHook | None
+    """A function of the `RunState` that may return a `StepPlan` for the step that begins."""
+
+    on_step: StepHook | None
+    """A function of the `RunState` after each step, which may return a `StepPlan` for all that follow."""
+
+    output_mode: OutputMode | None
+    """How the model is held to the output's type, instead of what its facts suggest."""
+
+    output_repairs: int | None
+    """How often an answer that does not fit is sent back to the model; 1 where it is not set."""
+
+    check: CheckMode | None
+    """What a lack that the catalog tells of leads to: ``"raise"`` (an error), ``"warn"`` or ``"off"``."""
+
+    max_cost_usd: float | Decimal | str | None
+    """The most that the run may cost, in USD."""
+
 
 class CallOptions(DirectOptions, total=False):
     """Options of one call; each wins over the agent's own."""
 
     model: ModelArgument | None
     """Another model for this call."""
+
+    thread: str | None
+    """The conversation that this call goes on with, such as ``"user-42"``."""
 
 
 _NAMES = frozenset(CallOptions.__annotations__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic
 
 from msgspec import Struct
 
@@ -11,12 +11,25 @@ from turnout.responses import Attempt, FinishReason, ModelResponse, Timing, Warn
 from turnout.usage import Cost, Usage
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    from turnout.agent.pending import PendingRun  # noqa: TC004 - no JSON is read into a result
     from turnout.call import Answer
     from turnout.messages import ToolCall
 
+    T = TypeVar("T", default=Any)
+else:
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
 
 class Step(Struct, kw_only=True):
-    """One model call of a run: what was asked and answered, its tokens and its cost in USD."""
+    """One model call of a run: what was asked and answered, its tokens and its cost in USD.
+
+    `nested` holds the results of other agents that ran as tools in this step; what they took is in `nested_usage` and
+    `nested_cost`.
+    """
 
     response: ModelResponse
     finish_reason: FinishReason
@@ -26,6 +39,9 @@ class Step(Struct, kw_only=True):
     provider: str
     attempts: list[Attempt]
     timing: Timing
+    nested: list[Any] = []
+    nested_usage: Usage | None = None
+    nested_cost: Cost | None = None
 
     @classmethod
     def of(cls, answer: Answer) -> Step:
@@ -51,13 +67,33 @@ class Step(Struct, kw_only=True):
         """The tool calls that the model asks for in this step."""
         return self.response.tool_calls
 
+    @property
+    def total_usage(self) -> Usage:
+        """The tokens of this step and of the agents that ran in it."""
+        return self.usage if self.nested_usage is None else self.usage + self.nested_usage
 
-class Result(Struct, kw_only=True):
+    @property
+    def total_cost(self) -> Cost:
+        """The cost in USD of this step and of the agents that ran in it."""
+        return self.cost if self.nested_cost is None else self.cost + self.nested_cost
+
+    def add_nested(self, results: list[Result[Any]]) -> None:
+        """Note the results of agents that ran as tools in this step."""
+        for result in results:
+            self.nested = [*self.nested, result]
+            self.nested_usage = result.usage if self.nested_usage is None else self.nested_usage + result.usage
+            self.nested_cost = result.cost if self.nested_cost is None else self.nested_cost + result.cost
+
+
+class Result(Struct, Generic[T], kw_only=True):
     """The result of a run: ``result.text``, ``result.usage``, ``result.cost.total``.
 
     `text`, `refusal`, `tool_calls`, `reasoning`, `finish_reason` and `response` are those of the last step; `usage`
-    and `cost` (USD) are summed over `steps`. `model` is the model as asked, ``response.model`` as answered.
-    `messages` is the conversation so far without the instructions: hand it back with a new message to go on.
+    and `cost` (USD) are summed over `steps`, agents that ran as tools included. `object` is the structured output, of
+    the type that was asked for; `None` where none was, or where the run ended before it. `pending` is what
+    `Agent.resume` goes on with when `finish_reason` is ``"approval"``. `model` is the model as asked,
+    ``response.model`` as answered. `messages` is the conversation so far without the instructions: hand it back with a
+    new message to go on.
     `attempts` holds every try of every step, also those that never left; `timing` is that of the whole run.
     """
 
@@ -72,6 +108,8 @@ class Result(Struct, kw_only=True):
     attempts: list[Attempt]
     warnings: list[Warning]
     timing: Timing
+    object: T = None  # pyright: ignore[reportAssignmentType] - only a run that was asked for output is typed
+    pending: PendingRun | None = None
 
     @property
     def text(self) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from turnout.agent.loop import StreamedRun
-from turnout.chunks import FallbackChunk, TextDelta
+from turnout.chunks import Element, FallbackChunk, ObjectDelta, TextDelta
 from turnout.errors import InvalidInputError, StreamClosedError, StreamError
 from turnout.usage import Cost, Usage
 
@@ -15,19 +15,28 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Generator
     from types import TracebackType
 
-    from turnout.agent.loop import Run
+    from typing_extensions import TypeVar
+
     from turnout.agent.result import Result
+    from turnout.agent.run import Run
     from turnout.chunks import Chunk
     from turnout.messages import ToolCall
     from turnout.responses import FinishReason, Warning
 
+    T = TypeVar("T", default=Any)
+else:
+    from typing import TypeVar
 
-class AgentStream:
+    T = TypeVar("T")
+
+
+class AgentStream(Generic[T]):
     """A streamed run: ``async for chunk in await agent.stream("Hi")``.
 
     ``await stream`` sends, and raises whatever goes wrong before the first chunk; without it that happens at the first
     iteration. It is read once; leaving the loop (break, exception, cancellation) closes the connection at once.
-    Errors are raised from the iteration, with the text so far in their `.text`. `text_stream` yields text only.
+    Errors are raised from the iteration, with the text so far in their `.text`. `text_stream` yields text only, and of
+    structured output `object_stream` yields what has come of it, and `element_stream` the elements of a list.
     """
 
     def __init__(self, prepare: Callable[[], Awaitable[Run]]) -> None:
@@ -39,13 +48,13 @@ class AgentStream:
         self._opening: asyncio.Task[Any] | None = None
         self._error: Exception | None = None
 
-    def __await__(self) -> Generator[Any, None, AgentStream]:
+    def __await__(self) -> Generator[Any, None, AgentStream[T]]:
         return self._open().__await__()
 
     def __aiter__(self) -> ChunkIterator:
         return ChunkIterator(self)
 
-    async def __aenter__(self) -> AgentStream:
+    async def __aenter__(self) -> AgentStream[T]:
         return await self._open()
 
     async def __aexit__(
@@ -57,6 +66,21 @@ class AgentStream:
     def text_stream(self) -> AsyncIterator[str]:
         """The pieces of text alone, in order."""
         return TextIterator(ChunkIterator(self))
+
+    @property
+    def object_stream(self) -> AsyncIterator[Any]:
+        """The structured output as it grows: plain JSON values, not yet validated; `object` is the validated one."""
+        return PartIterator(ChunkIterator(self), ObjectDelta)
+
+    @property
+    def element_stream(self) -> AsyncIterator[Any]:
+        """The elements of a structured output that is a list, each complete and of its type."""
+        return PartIterator(ChunkIterator(self), Element)
+
+    @property
+    def object(self) -> T | None:
+        """The structured output; `None` until the stream has ended."""
+        return self._result.object if self._result else None
 
     @property
     def text(self) -> str:
@@ -95,7 +119,7 @@ class AgentStream:
             return self._result.warnings
         return list(self._run.warnings) if self._run else []
 
-    async def result(self) -> Result:
+    async def result(self) -> Result[T]:
         """Read what is left and return what `generate` would have returned.
 
         Raises the error that ended the stream, or `StreamClosedError` when it was left before its end.
@@ -120,10 +144,10 @@ class AgentStream:
         self.close()
 
     @property
-    def _result(self) -> Result | None:
+    def _result(self) -> Result[T] | None:
         return self._run.result if self._run else None
 
-    async def _open(self) -> AgentStream:
+    async def _open(self) -> AgentStream[T]:
         """Send, unless that was done before."""
         if self._error is not None:
             raise self._error
@@ -135,7 +159,11 @@ class AgentStream:
             self._opening = asyncio.current_task()
             try:
                 run = StreamedRun(await self._prepare())
-                await run.open()
+                try:
+                    await run.open()
+                except BaseException as error:
+                    run.fail(error)
+                    raise
                 self._run = run
             finally:
                 self._opening = None
@@ -168,6 +196,8 @@ class AgentStream:
             raise
         except Exception as error:
             self._error = error
+            if self._run is not None:
+                self._run.fail(error)
             self._close_run()
             raise
         finally:
@@ -196,7 +226,7 @@ class ChunkIterator:
 
     __slots__ = ("_batch", "_is_started", "_stream")
 
-    def __init__(self, stream: AgentStream) -> None:
+    def __init__(self, stream: AgentStream[Any]) -> None:
         self._stream = stream
         self._batch: list[Chunk] = []
         self._is_started = False
@@ -240,7 +270,34 @@ class TextIterator:
                 self._has_text = True
                 return chunk.text
             if type(chunk) is FallbackChunk and self._has_text:
-                raise StreamError(
-                    f"the answer of `{chunk.failed}` broke ({chunk.reason}) and begins again with `{chunk.model}`:"
-                    " iterate the chunks to follow it, as text alone cannot take back what came before"
-                )
+                raise _begun_again(chunk)
+
+
+class PartIterator:
+    """What one kind of chunk holds of a structured output. An answer that begins again ends it with an error."""
+
+    __slots__ = ("_chunks", "_has_told", "_kind")
+
+    def __init__(self, chunks: ChunkIterator, kind: type[ObjectDelta | Element]) -> None:
+        self._chunks = chunks
+        self._kind = kind
+        self._has_told = False
+
+    def __aiter__(self) -> PartIterator:
+        return self
+
+    async def __anext__(self) -> Any:
+        while True:
+            chunk = await self._chunks.__anext__()
+            if isinstance(chunk, self._kind):
+                self._has_told = True
+                return chunk.object if isinstance(chunk, ObjectDelta) else chunk.element
+            if type(chunk) is FallbackChunk and self._has_told and self._kind is Element:
+                raise _begun_again(chunk)
+
+
+def _begun_again(chunk: FallbackChunk) -> StreamError:
+    return StreamError(
+        f"the answer of `{chunk.failed}` broke ({chunk.reason}) and begins again with `{chunk.model}`:"
+        " iterate the chunks to follow it, as this cannot take back what came before"
+    )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic
 
 from turnout.agent.threads import find_loop
-from turnout.chunks import TextDelta
+from turnout.chunks import Element, ObjectDelta, TextDelta
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
+
+    from typing_extensions import TypeVar
 
     from turnout.agent.result import Result
     from turnout.agent.stream import AgentStream
@@ -19,15 +21,21 @@ if TYPE_CHECKING:
     from turnout.responses import FinishReason, Warning
     from turnout.usage import Cost, Usage
 
+    T = TypeVar("T", default=Any)
+else:
+    from typing import TypeVar
 
-class SyncStream:
+    T = TypeVar("T")
+
+
+class SyncStream(Generic[T]):
     """A streamed run for sync code: ``for chunk in agent.stream_sync("Hi")``.
 
     The first chunk is awaited when the stream is made, so what goes wrong before it is raised there. Leaving the loop
     closes the connection at once. The properties are those of `AgentStream`. It stays in the thread that made it.
     """
 
-    def __init__(self, stream: AgentStream) -> None:
+    def __init__(self, stream: AgentStream[T]) -> None:
         self._stream = stream
         self._loop: OwnLoop | BackgroundLoop = find_loop()
         self._loop.run(self._open())
@@ -46,7 +54,7 @@ class SyncStream:
         finally:
             self._stream.close()
 
-    def __enter__(self) -> SyncStream:
+    def __enter__(self) -> SyncStream[T]:
         return self
 
     def __exit__(
@@ -58,6 +66,21 @@ class SyncStream:
     def text_stream(self) -> Iterator[str]:
         """The pieces of text alone, in order."""
         return (chunk.text for chunk in self if type(chunk) is TextDelta)
+
+    @property
+    def object_stream(self) -> Iterator[Any]:
+        """The structured output as it grows; see `AgentStream.object_stream`."""
+        return (chunk.object for chunk in self if type(chunk) is ObjectDelta)
+
+    @property
+    def element_stream(self) -> Iterator[Any]:
+        """The elements of a structured output that is a list, each complete and of its type."""
+        return (chunk.element for chunk in self if type(chunk) is Element)
+
+    @property
+    def object(self) -> T | None:
+        """The structured output; `None` until the stream has ended."""
+        return self._stream.object
 
     @property
     def text(self) -> str:
@@ -94,7 +117,7 @@ class SyncStream:
         """The warnings so far; all of them once the stream has ended."""
         return self._stream.warnings
 
-    def result(self) -> Result:
+    def result(self) -> Result[T]:
         """Read what is left and return what `generate_sync` would have returned."""
         return self._loop.run(self._stream.result())
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import structs
 
 from turnout.call.exchange import Clock, encode, open_account, post
-from turnout.call.preparation import prepare
-from turnout.call.spec import choose_candidates, merge_request, shares_key
+from turnout.call.preparation import fit, prepare
+from turnout.call.spec import choose_candidates, shares_key
 from turnout.errors import APIStatusError, APITimeoutError, BudgetError, NotFoundError, TurnoutError, redact_url
 from turnout.fallback import summarise_failures
 from turnout.protocols import find_protocol
@@ -24,12 +24,11 @@ from turnout.routing.route import is_secret_header
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from turnout.call.account import Account
     from turnout.call.exchange import Exchange
-    from turnout.call.pacing import Slot
     from turnout.call.spec import Call, Runtime
     from turnout.errors import CallError
     from turnout.protocols import EncodedRequest, WireProtocol
+    from turnout.requests import ModelRequest
     from turnout.routing.model import Candidate
     from turnout.routing.route import Route
 
@@ -109,7 +108,10 @@ class Dispatch:
         """Find the route of `candidate`; a try that never leaves is an attempt as well."""
         try:
             route = await self._find_route(candidate)
-            return _Turn(self, candidate, route, find_protocol(route.protocol))
+            protocol = find_protocol(route.protocol)
+            request, warnings = await prepare(self.call, candidate, route, self.runtime)
+            route.warnings += warnings
+            return _Turn(self, candidate, route, protocol, request)
         except TurnoutError as error:
             error.locate(model=candidate.label)
             self.attempts.append(Attempt(model=candidate.label, provider=error.provider, url=error.url, error=error))
@@ -118,9 +120,7 @@ class Dispatch:
     async def _find_route(self, candidate: Candidate) -> Route:
         call = self.call
         if shares_key(candidate, call.candidates[0]):
-            route = resolve_candidate(
-                candidate, api_key=call.api_key, headers=call.headers, task=call.request.task
-            )
+            route = resolve_candidate(candidate, api_key=call.api_key, headers=call.headers, task=call.request.task)
         else:
             headers = {name: value for name, value in call.headers.items() if not is_secret_header(name)}
             route = resolve_candidate(candidate, headers=headers, task=call.request.task)
@@ -141,7 +141,9 @@ _MOST_DROPPED = 2
 class _Turn:
     """The tries of one candidate."""
 
-    def __init__(self, dispatch: Dispatch, candidate: Candidate, route: Route, protocol: WireProtocol) -> None:
+    def __init__(
+        self, dispatch: Dispatch, candidate: Candidate, route: Route, protocol: WireProtocol, request: ModelRequest
+    ) -> None:
         self._dispatch = dispatch
         self.candidate = candidate
         self._route = route
@@ -153,9 +155,10 @@ class _Turn:
         self._has_other_name = False
         self._failures = 0
         self._waited_s = 0.0
-        self._slot: Slot | None = None
+        self._account = None
+        self._slot = None
         call = dispatch.call
-        self._request = merge_request(call.request, candidate)
+        self._request = request
         retries = call.max_retries if candidate.max_retries is None else candidate.max_retries
         policy = call.retry_policy
         self._policy = policy if retries is None else structs.replace(policy, max_retries=retries)
@@ -170,17 +173,17 @@ class _Turn:
             route = structs.replace(route, model=self._spelling)
         self._encoded = None
         exchange: Exchange | None = None
-        account = None
+        self._account = None
         try:
             dropped = self._lessons.recall(self._route).dropped | self._dropped
-            adapted = prepare(self._request, route, dropped)
+            adapted = fit(self._request, route, dropped)
             self._encoded = encode(self._protocol, adapted.request, route, dropped)
             if dispatch.call.does_pace:
                 await self._pace(route, clock)
-            account = open_account(dispatch.call, adapted.request, route, len(dispatch.attempts) + 1)
+            self._account = open_account(dispatch.call, adapted.request, route, len(dispatch.attempts) + 1)
             transport = self.candidate.transport or dispatch.runtime.transport
             exchange = await post(transport, route, self._protocol, self._encoded, clock)
-            exchange.account = account
+            exchange.account = self._account
             if self._slot is not None:
                 self._slot.close(exchange.http.status, exchange.http.headers)
             exchange.rewriter, exchange.is_output_pending = adapted.rewriter, adapted.is_output_pending
@@ -189,10 +192,10 @@ class _Turn:
             (exchange or clock).explain(error)
             self.explain(error)
             self._record(clock, error.status, error)
-            self._close_books(account, error, error.status)
+            self._close_books(error, error.status)
             raise
         except BaseException as error:
-            self._close_books(account, error)
+            self._close_books(error)
             raise
         self._record(clock, exchange.http.status, None)
         dispatch.warnings += [*route.warnings, *adapted.warnings, *self._encoded.warnings]
@@ -221,9 +224,9 @@ class _Turn:
             )
             dispatch.warnings.append(Warning("paced", message))
 
-    def _close_books(self, account: Account | None, error: BaseException, status: int | None = None) -> None:
-        if account is not None:
-            account.failed(error, status)
+    def _close_books(self, error: BaseException, status: int | None = None) -> None:
+        if self._account is not None:
+            self._account.failed(error, status)
         if self._slot is not None:
             self._slot.close(status, getattr(error, "headers", None))
 

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
+from turnout.call.media import FetchedMedia
 from turnout.call.pacing import Pacer
 from turnout.fallback import Cooldowns
 from turnout.requests import ModelRequest, ModelSettings, Timeouts, merge_deep, merge_settings
+from turnout.routing.capabilities import Check
 from turnout.routing.learned import Lessons
 from turnout.routing.measured import Measured
 from turnout.routing.model import Candidate
@@ -41,7 +43,8 @@ class Call(Struct, kw_only=True):
     `settings` and `provider_options` of a candidate win over those of the request. `does_restart` lets a stream that
     breaks after its first chunk start again with the next candidate, with a `fallback` chunk in between. Each try is
     reserved in all of `budgets` before it is sent, and reported to the observers of `watch`. `does_pace` lets it wait
-    until the provider's rate limit has room.
+    until the provider's rate limit has room. `check` says what becomes of a request that the catalog says the model
+    cannot take; `fetched` is what the run has fetched of the URLs in its messages.
     """
 
     request: ModelRequest
@@ -55,6 +58,8 @@ class Call(Struct, kw_only=True):
     budgets: tuple[Budget, ...] = ()
     watch: Watch | None = None
     does_pace: bool = False
+    check: Check = "raise"
+    fetched: FetchedMedia | None = None
 
     def __repr__(self) -> str:
         return f"Call({' or '.join(candidate.label for candidate in self.candidates)})"

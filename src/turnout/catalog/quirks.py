@@ -38,6 +38,9 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     takes_refs: bool = True
     """Whether ``$ref`` is understood in schemas; where not, definitions are put in their places."""
 
+    offers_tools_once: bool = False
+    """Tools that work through the prompt are offered once a turn: a very small model calls them again and again."""
+
     takes_tools_with_output: bool = True
     """Whether one request may hold tools and `response_format`; where not, the output gets a step of its own."""
 

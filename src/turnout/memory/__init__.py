@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from turnout.memory.memory import Memory, Recalled
 from turnout.memory.store import History, Store, Summary, ThreadInfo
-from turnout.memory.trimming import leave_out_foreign, pair_calls
+from turnout.memory.trimming import pair_calls
 
 if TYPE_CHECKING:
     from turnout.memory.in_memory import InMemoryStore
@@ -23,7 +23,6 @@ __all__ = [
     "Store",
     "Summary",
     "ThreadInfo",
-    "leave_out_foreign",
     "pair_calls",
 ]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from turnout.messages import Media, Message, Part, Reasoning, ServerTool, ToolCall, ToolResult
+from turnout.messages import Message, Part, Reasoning, ToolCall, ToolResult
 from turnout.tokens import estimate_message_tokens
 
 if TYPE_CHECKING:
@@ -116,15 +116,6 @@ def keep_newest(messages: Sequence[Message], limits: Limits, *, has_head: bool =
     return Window(_keep_steps(messages, users[-1], limits), is_settled=True)
 
 
-def leave_out_foreign(messages: Sequence[Message], provider: str) -> list[Message]:
-    """Return `messages` without the parts that only another provider than `provider` understands.
-
-    These are its reasoning, the records of tools that it ran itself, and media that it made. Whose a message is, its
-    `provider` tells, and that of a reasoning its own; what is nobody's stays. A message with nothing left is left out.
-    """
-    return [message for each in messages if (message := _without_foreign(each, provider)) is not None]
-
-
 def _keep_steps(messages: Sequence[Message], user: int, limits: Limits) -> list[Message]:
     opening = messages[user]
     left = limits.without([opening])
@@ -132,21 +123,6 @@ def _keep_steps(messages: Sequence[Message], user: int, limits: Limits) -> list[
         left = Limits(left.last_messages - 1, left.max_tokens)
     start = find_start(messages, left, user + 1)
     return [] if start == len(messages) else [opening, *messages[start:]]
-
-
-def _without_foreign(message: Message, provider: str) -> Message | None:
-    if message.role != "assistant":
-        return message
-    kept = [part for part in message.content if not _is_foreign(part, message.provider, provider)]
-    if len(kept) == len(message.content):
-        return message
-    return msgspec.structs.replace(message, content=kept) if kept else None
-
-
-def _is_foreign(part: Part, maker: str | None, provider: str) -> bool:
-    if isinstance(part, Reasoning):
-        return (part.provider or maker or provider) != provider
-    return isinstance(part, (ServerTool, Media)) and (maker or provider) != provider
 
 
 class _Pairing:

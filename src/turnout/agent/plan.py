@@ -1,0 +1,59 @@
+"""What may be changed between the steps of a run, and what a hook is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from msgspec import Struct
+
+from turnout.context import RequestContext
+from turnout.errors import InvalidInputError
+from turnout.messages import Message
+
+if TYPE_CHECKING:
+    from turnout.agent.result import Step  # noqa: TC004 - no JSON is read into it
+
+
+class StepPlan(Struct, kw_only=True, frozen=True):
+    """Changes to a run, returned by `prepare_step` (for the step that begins) or `on_step` (for all that follow).
+
+    `model` is all that ``Agent(model=…)`` takes; `tools` a list of tools, or of names of the run's tools; `tool_choice`
+    and `settings` as in a call; `messages` the conversation to send, without the instructions; `instructions` in their
+    place. `None` leaves things as they are. A mapping with these names does the same.
+    """
+
+    model: Any = None
+    tools: Sequence[Any] | None = None
+    tool_choice: str | None = None
+    messages: Sequence[Any] | None = None
+    instructions: str | None = None
+    settings: Any = None
+
+
+class RunState(Struct, kw_only=True, frozen=True):
+    """What a hook is told of a run.
+
+    `number` is that of the step that begins (from 1), `steps` those that have ended, `messages` the conversation
+    without the instructions, `context` the request context.
+    """
+
+    number: int
+    steps: list[Step]
+    messages: list[Message]
+    context: RequestContext
+
+
+def read_plan(value: object, hook: str) -> StepPlan | None:
+    """Read what a hook returned. Raises `InvalidInputError` for anything but a `StepPlan`, a mapping or None."""
+    if value is None or isinstance(value, StepPlan):
+        return value
+    if isinstance(value, Mapping):
+        given = dict(cast("Mapping[str, Any]", value))
+        unknown = given.keys() - set(StepPlan.__struct_fields__)
+        if not unknown:
+            return StepPlan(**given)
+        value = f"mapping with {', '.join(sorted(map(str, unknown)))}"
+    else:
+        value = type(value).__name__
+    raise InvalidInputError(f"{hook} returned a {value}: its fields are {', '.join(StepPlan.__struct_fields__)}")

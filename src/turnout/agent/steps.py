@@ -1,0 +1,382 @@
+"""The state of a run between its model calls: what is asked next, which tools run, and when it ends."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, cast
+
+from msgspec import structs
+
+from turnout.agent.pending import PendingRun
+from turnout.agent.plan import RunState, read_plan
+from turnout.agent.result import Result, Step
+from turnout.agent.tool_calls import ToolCalls
+from turnout.errors import OutputError
+from turnout.messages import Message, ToolCall, ToolResult
+from turnout.responses import Warning
+
+if TYPE_CHECKING:
+    from turnout.agent.plan import StepPlan
+    from turnout.agent.run import Run, StepHook
+    from turnout.call import Answer, Call
+    from turnout.context import RequestContext
+    from turnout.guards import GuardContext
+    from turnout.responses import FinishReason, Timing
+    from turnout.tools import Tool, ToolOutcome
+
+_ASK_FOR_OUTPUT = "Now give your final answer as JSON."
+_CUT = ("length", "content_filter")
+_MOST_GUARD_RETRIES = 2
+
+
+class Steps:
+    """Goes from step to step: `next_call`, its answer, `begin_tools`, their results, `finish_step`."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self.messages = list(run.messages)
+        self.steps: list[Step] = []
+        self.answers: list[Answer] = []
+        self.warnings = list(run.warnings)
+        self.object: Any = None
+        self.pending: PendingRun | None = None
+        self.is_done = False
+        self.was_repaired = False
+        self._finish_reason: FinishReason | None = None
+        self._tools = run.tools
+        self._step_tools = run.tools
+        self._base = run.call
+        self._instructions = run.instructions
+        self._tail: list[Message] = []  # an answer that has to be mended, and what asks for that: sent, and not kept
+        self._is_output_due = False
+        self._repairs = run.output.repairs if run.output else 0
+        self._unsaved = run.new_messages
+        self._calls: list[ToolCall] = []
+        self._waiting: list[ToolCall] = []
+        self._done: dict[str, ToolResult] = {}
+        self._nested: list[Result[Any]] = []
+        self._is_resumed = False
+        self._retry: str | None = None  # what a guard said of the answer, which is to be given again
+        self._retries = _MOST_GUARD_RETRIES
+
+    @property
+    def number(self) -> int:
+        """The number of the step that begins, or is under way; counts from 1."""
+        return len(self.steps) + 1
+
+    @property
+    def is_output_asked(self) -> bool:
+        """Whether the text of the step that begins is meant to be the structured output."""
+        return self._run.output is not None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether a guard has the answer of the step given again."""
+        return self._retry is not None
+
+    def resume(self) -> ToolCalls | None:
+        """Return the approved calls of a pending run; `None` where this run goes on with none."""
+        pending = self._run.resumed
+        if pending is None:
+            return None
+        self._is_resumed = True
+        self.steps = list(pending.steps)
+        self._calls = [part for part in self.messages[-1].content if isinstance(part, ToolCall)]
+        self._done = {result.call_id: result for result in pending.results}
+        approved: list[ToolCall] = []
+        for call in pending.calls:
+            reason = self._run.decisions[call.id]
+            if reason is None:
+                approved.append(call)
+            else:
+                self._done[call.id] = ToolResult(call.id, f"This call was not approved: {reason}", call.name, True)
+        return self._start(approved)
+
+    async def next_call(self) -> Call:
+        """Return the call of the step that begins."""
+        run = self._run
+        plan = read_plan(await self._ask(run.prepare_step), "prepare_step") if run.prepare_step else None
+        if plan is None and not (self._tools or run.output or self.steps or run.guards):
+            return self._base
+        call = self._build(plan)
+        if run.guards:
+            from turnout.guards import check_input
+
+            messages = await check_input(run.guards, call.request.messages, self.guard_context())
+            call = structs.replace(call, request=structs.replace(call.request, messages=messages))
+        return call
+
+    def guard_context(self) -> GuardContext:
+        """Return what guards are told of the step that begins, or is under way."""
+        from turnout.guards import GuardContext
+
+        run, model = self._run, self._base.candidates[0].label
+        return GuardContext(agent_id=run.agent_id, model=model, step=self.number, request_context=run.context)
+
+    async def begin_tools(self, answer: Answer) -> ToolCalls | None:
+        """Take in the answer of a step; return the tool calls that are to run now, or `None`."""
+        self._retry = None
+        if self._run.guards:
+            await self._check_output(answer)
+        self.answers.append(answer)
+        self.steps.append(Step.of(answer))
+        if self._retry is not None:
+            self._calls = []
+            return None
+        self._is_output_due = answer.is_output_pending
+        self._calls = answer.response.tool_calls if self._step_tools else []
+        self._done, self._waiting, self._nested = {}, [], []
+        if not self._calls:
+            return None
+        if len(self.steps) >= self._run.max_steps:
+            self._end("max_steps", f"the run ended after {self._run.max_steps} steps: its last tool calls were not run")
+            return None
+        context = self._run.context
+        self._waiting = [call for call in self._calls if _needs_approval(call, self._step_tools, context)]
+        return self._start([call for call in self._calls if call not in self._waiting])
+
+    async def finish_step(self) -> None:
+        """End the step: keep what was said, and find out whether the run is done."""
+        step = self.steps[-1]
+        step.add_nested(self._nested)
+        if self._waiting:
+            self._hold()
+            return
+        if not self._calls:
+            is_kept = self._settle_answer(step)
+        elif self._finish_reason is None:
+            is_kept = self._keep_results(step)
+        else:
+            is_kept = self._keep(step.response.message)
+        if not is_kept:
+            return
+        await self._save()
+        await self._call_hooks()
+
+    def make_result(self, timing: Timing) -> Result[Any]:
+        """Return the result of a run that is done."""
+        last = self.steps[-1]
+        usage, cost = self.steps[0].total_usage, self.steps[0].total_cost
+        for step in self.steps[1:]:
+            usage, cost = usage + step.total_usage, cost + step.total_cost
+        found = [warning for answer in self.answers for warning in answer.warnings]
+        return Result(
+            model=last.model,
+            provider=last.provider,
+            finish_reason=self._finish_reason or last.finish_reason,
+            usage=usage,
+            cost=cost,
+            response=last.response,
+            messages=self.messages,
+            steps=self.steps,
+            attempts=[attempt for step in self.steps for attempt in step.attempts],
+            warnings=list(dict.fromkeys([*found, *self.warnings])),
+            timing=timing,
+            object=self.object,
+            pending=self.pending,
+        )
+
+    async def _check_output(self, answer: Answer) -> None:
+        """Let the guards look at an answer; they may change it, block it, or have it given again."""
+        from turnout.errors import BlockedError
+        from turnout.guards import Retry, check_output, retry_messages
+
+        response = answer.response
+        verdict = await check_output(self._run.guards, response.message, self.guard_context())
+        if not isinstance(verdict, Retry):
+            response.message = verdict
+            return
+        if self._retries <= 0:
+            raise BlockedError(
+                f"a guard refused {_MOST_GUARD_RETRIES + 1} answers in a row, the last: {verdict.reason}",
+                text=response.text,
+            )
+        self._retries -= 1
+        self._retry = retry_messages(response.message, verdict)[-1].text
+
+    def _start(self, calls: list[ToolCall]) -> ToolCalls:
+        return ToolCalls(calls, self._run_tool, self._run.max_parallel_tools)
+
+    async def _run_tool(self, call: ToolCall) -> ToolResult:
+        outcome = await self._call_tool(call)
+        value: Any = outcome.value
+        if isinstance(value, Result):
+            self._nested.append(cast("Result[Any]", value))
+        result = self._done[call.id] = ToolResult(call.id, outcome.content, call.name, outcome.is_error)
+        return result
+
+    async def _call_tool(self, call: ToolCall) -> ToolOutcome:
+        from turnout.call.budget import share_budgets
+        from turnout.tools import run_call
+
+        run = self._run
+        with share_budgets(run.call.budgets):  # for agents that the tool runs; each call has a task of its own
+            if run.watch is None:
+                return await run_call(call, self._step_tools, run.context)
+            from turnout.agent.watching import run_watched
+
+            return await run_watched(call, self._step_tools, run, run.watch)
+
+    def _hold(self) -> None:
+        """End the run until somebody decides about the calls that wait."""
+        run = self._run
+        self.messages.append(self.steps[-1].response.message)
+        self._end("approval")
+        self.pending = PendingRun(
+            calls=self._waiting,
+            messages=self.messages,
+            steps=self.steps,
+            agent=run.agent_id,
+            results=list(self._done.values()),
+            thread=run.history.thread if run.history else None,
+            new_messages=self._unsaved + 1,
+        )
+
+    def _settle_answer(self, step: Step) -> bool:
+        """Take an answer without tool calls; return whether it is to be kept (else the next step mends it)."""
+        output = self._run.output
+        if self._retry is not None:
+            return self._ask_again(step, self._retry, "a guard asked for another answer")
+        if output is None:
+            self.is_done = True
+            return self._keep(step.response.message)
+        if self._is_output_due:
+            return self._ask_again(step, _ASK_FOR_OUTPUT, "its structured output was not asked for yet")
+        from turnout.output import OutputMismatch
+
+        try:
+            self.object = output.parse(self._check_whole(step))
+        except OutputMismatch as mismatch:
+            if self._repairs <= 0:
+                raise self._output_error(step, f"the answer is not what was asked for: {mismatch}") from mismatch
+            self._repairs -= 1
+            self.was_repaired = True
+            return self._ask_again(step, output.repair_message(mismatch), f"its last answer does not fit: {mismatch}")
+        self.is_done = True
+        return self._keep(step.response.message)
+
+    def _keep_results(self, step: Step) -> bool:
+        """Keep the calls of the step with their results; a resumed step's calls are in the conversation already."""
+        results = Message("tool", [self._done[call.id] for call in self._calls])
+        return self._keep(results) if self._is_resumed else self._keep(step.response.message, results)
+
+    def _check_whole(self, step: Step) -> str:
+        response = step.response
+        if response.refusal is not None and not response.text:
+            raise self._output_error(step, f"the model refused: {response.refusal}")
+        if step.finish_reason in _CUT:
+            cure = "raise max_output_tokens" if step.finish_reason == "length" else "change the prompt"
+            raise self._output_error(step, f"the answer was cut ({step.finish_reason}): {cure}")
+        return response.text
+
+    def _output_error(self, step: Step, message: str) -> OutputError:
+        text = step.response.text or step.response.refusal or ""
+        return OutputError(message, provider=step.provider, model=step.model, text=text)
+
+    def _ask_again(self, step: Step, message: str, why: str) -> bool:
+        if len(self.steps) >= self._run.max_steps:
+            self._end("max_steps", f"the run ended after {self._run.max_steps} steps: {why}")
+            return self._keep(step.response.message)
+        said = step.response.message
+        self._tail = [*self._tail, *([said] if said.content else []), Message.user(message)]
+        return False
+
+    def _keep(self, *messages: Message) -> bool:
+        self._tail = []
+        self._is_resumed = False
+        self.messages += messages
+        self._unsaved += len(messages)
+        return True
+
+    async def _save(self) -> None:
+        history = self._run.history
+        if history is not None and self._unsaved:
+            await history.remember(self.messages[-self._unsaved :], self.steps[-1].provider)
+            self._unsaved = 0
+
+    async def _call_hooks(self) -> None:
+        run = self._run
+        if run.on_step is not None:
+            self._change(read_plan(await self._ask(run.on_step), "on_step"))
+        if run.stop_when is not None and not self.is_done and await self._ask(run.stop_when):
+            self.is_done = True
+
+    async def _ask(self, hook: StepHook) -> Any:
+        state = RunState(number=self.number, steps=self.steps, messages=self.messages, context=self._run.context)
+        answer = hook(state)
+        return await answer if inspect.isawaitable(answer) else answer
+
+    def _change(self, plan: StepPlan | None) -> None:
+        """Let a plan hold for all steps that follow."""
+        if plan is None:
+            return
+        if plan.messages is not None:
+            self.messages, self._unsaved = _read_messages(plan.messages), 0
+        if plan.instructions is not None:
+            self._instructions = plan.instructions
+        if plan.tools is not None:
+            self._tools = _pick_tools(plan.tools, self._run.tools)
+        self._base = _change_call(self._base, plan)
+
+    def _build(self, plan: StepPlan | None) -> Call:
+        run, call = self._run, self._base
+        messages, instructions, tools = self.messages, self._instructions, self._tools
+        choice = run.tool_choice if not self.steps or run.tool_choice in ("none", "auto") else None
+        if plan is not None:
+            call = _change_call(call, plan)
+            messages = messages if plan.messages is None else _read_messages(plan.messages)
+            instructions = instructions if plan.instructions is None else plan.instructions
+            tools = tools if plan.tools is None else _pick_tools(plan.tools, run.tools)
+            choice = plan.tool_choice or choice
+        self._step_tools = tools
+        asked = [*messages, *self._tail]
+        is_last = self._is_output_due
+        request = structs.replace(
+            call.request,
+            messages=[Message.system(instructions), *asked] if instructions else asked,
+            tools=() if is_last else tuple(tool.spec for tool in tools.values()),
+            tool_choice=None if is_last or not tools else choice,
+            output=run.output.spec if run.output else None,
+        )
+        return structs.replace(call, request=request)
+
+    def _end(self, reason: FinishReason, why: str = "") -> None:
+        self.is_done = True
+        self._finish_reason = reason
+        if why:
+            self.warnings.append(Warning(reason, why))
+
+
+def _needs_approval(call: ToolCall, tools: dict[str, Tool], context: RequestContext) -> bool:
+    tool = tools.get(call.name)
+    if tool is None or not tool.needs_approval:
+        return False
+    from turnout.tools import find_fault
+
+    if find_fault(call, tools) is not None:  # it goes back to the model as an error: nobody is asked about it
+        return False
+    return tool.asks_approval(call.arguments, context)
+
+
+def _read_messages(value: Any) -> list[Message]:
+    from turnout.agent.inputs import read_messages
+
+    return read_messages(value)
+
+
+def _pick_tools(wanted: Any, known: dict[str, Tool]) -> dict[str, Tool]:
+    from turnout.tools import read_tools
+
+    return read_tools([known.get(item, item) if isinstance(item, str) else item for item in wanted])
+
+
+def _change_call(call: Call, plan: StepPlan) -> Call:
+    from turnout.requests import merge_settings, read_settings
+    from turnout.routing.model import read_model
+
+    if plan.model is not None:
+        call = structs.replace(call, candidates=read_model(plan.model))
+    if plan.settings is not None:
+        settings = merge_settings(call.request.settings, read_settings(plan.settings))
+        call = structs.replace(call, request=structs.replace(call.request, settings=settings))
+    return call
