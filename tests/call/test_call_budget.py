@@ -26,7 +26,7 @@ from turnout.errors import (
     TruncatedStreamError,
 )
 from turnout.messages import Audio, Message
-from turnout.requests import ModelRequest, ModelSettings, OutputSpec, ToolSpec
+from turnout.requests import EmbeddingRequest, ModelRequest, ModelSettings, OutputSpec, ToolSpec
 from turnout.routing import read_model, resolve
 from turnout.transport.http import HTTPTransport
 from turnout.usage import Cost, Usage
@@ -319,6 +319,13 @@ def test_the_estimate_takes_the_dearest_price_and_the_longest_answer() -> None:
     audio = Model(id="a/b", input_price=Decimal(1), output_price=Decimal(0), audio_input_price=Decimal(9))
     assert estimate(audio) == 1
     assert estimate(audio, messages=[Message.user(Audio(data=b"RIFF"))]) == 9
+
+
+def test_an_embedding_has_no_output_to_reserve() -> None:
+    route = resolve(MODEL, api_key="k")
+    route.facts = Model(id="a/b", input_price=Decimal(1), output_price=Decimal(1))
+    request = EmbeddingRequest(messages=[Message.user("one", "two")])
+    assert estimate_cost(request, route, 1_000_000) == 1
 
 
 def test_tools_and_schemas_are_input_too() -> None:

@@ -32,7 +32,7 @@ from turnout.hooks import (
     process_observers,
 )
 from turnout.messages import Image, Message, Reasoning, ServerTool, ToolCall
-from turnout.requests import ModelRequest, ModelSettings, OutputSpec, ToolSpec
+from turnout.requests import EmbeddingRequest, ModelRequest, ModelSettings, OutputSpec, ToolSpec
 from turnout.routing import read_model
 from turnout.telemetry import OpenTelemetry, instrument, uninstrument
 from turnout.telemetry.attributes import write_messages
@@ -258,6 +258,15 @@ def test_messages_as_the_conventions_have_them() -> None:
     assert user["parts"][2]["uri"] == "https://x.y/z?k=[redacted]"
     assert [part["type"] for part in assistant["parts"]] == ["reasoning", "tool_call", "server_tool"]
     assert tool["parts"] == [{"type": "tool_call_response", "id": "c", "response": "done"}]
+
+
+def test_embeddings_are_an_operation_of_their_own(lab: Lab) -> None:
+    asked = RequestEvent(
+        id=1, attempt=1, asked="a/b", provider="a", model="b", protocol="p", url="", is_stream=False,
+        request=EmbeddingRequest(messages=[Message.user("one")]),
+    )  # fmt: skip
+    lab.observer.end_request(lab.observer.start_request(None, asked), ResponseEvent(request=asked))
+    assert (lab.spans["embeddings b"].attributes or {})["gen_ai.operation.name"] == "embeddings"
 
 
 def test_what_did_not_begin_has_no_end(lab: Lab) -> None:

@@ -66,6 +66,8 @@ def estimate_partial_cost(facts: Model | None, input_tokens: int, output_tokens:
 
 def expect_output_tokens(request: ModelRequest, route: Route, facts: Model) -> int:
     """Return how many tokens the answer (or all answers, where ``n`` asks for several) may have at most."""
+    if request.task != "chat":
+        return 0
     options = {**request.provider_options.get("*", {}), **request.provider_options.get(route.provider, {})}
     limits = [options.get(name) for name in _LENGTH_FIELDS]
     limit = next((value for value in limits if isinstance(value, int)), request.settings.max_output_tokens)

@@ -76,12 +76,17 @@ def of_run_end(event: RunEnd) -> dict[str, Any]:
     return facts
 
 
+def name_operation(event: RequestEvent) -> str:
+    """Return the conventions' word for what a request asks."""
+    return "embeddings" if event.request.task == "embedding" else "chat"
+
+
 def of_request(event: RequestEvent) -> dict[str, Any]:
     """Return what is known of a request before it is sent."""
     parts = urlsplit(event.url)
     settings = event.request.settings
     facts = {
-        "gen_ai.operation.name": "chat",
+        "gen_ai.operation.name": name_operation(event),
         "gen_ai.provider.name": event.provider,
         "gen_ai.request.model": event.model,
         "gen_ai.request.stream": event.is_stream or None,

@@ -103,10 +103,11 @@ class OpenTelemetry:
             self._run_duration.record(run.duration_s, {**attributes.pick_metric(run.facts), **failed}, run.context)
 
     def start_request(self, run: object, event: RequestEvent) -> object:
-        """Begin the span ``chat``."""
+        """Begin the span ``chat``, or ``embeddings``."""
         facts = attributes.of_request(event)
         content = attributes.of_request_content(event) if self._includes_content else {}
-        return self._open(f"chat {event.model}", run, facts, content, is_client=True)
+        name = f"{attributes.name_operation(event)} {event.model}"
+        return self._open(name, run, facts, content, is_client=True)
 
     def note_chunks(self, request: object, event: RequestEvent, chunks: Sequence[Chunk]) -> None:
         """Do nothing: a span for each chunk would be too many."""
