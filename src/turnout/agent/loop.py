@@ -156,7 +156,7 @@ class StreamedRun:
             return []
         self._tools = await self._steps.begin_tools(answer)
         last: list[Chunk] = []
-        if self._guarded is not None and self._guarded.holds and not self._steps.is_refused:
+        if self._guarded is not None and not self._steps.is_refused:
             last += self._guarded.release(answer.response)
         if self._tools is not None:
             return last
