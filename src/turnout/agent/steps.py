@@ -123,8 +123,8 @@ class Steps:
         if self._retry is not None:
             self._calls = []
             return None
-        self._is_output_due = answer.is_output_pending
         self._calls = answer.response.tool_calls if self._step_tools else []
+        self._is_output_due = answer.is_output_pending and not self._calls
         self._done, self._waiting, self._nested = {}, [], []
         if not self._calls:
             return None

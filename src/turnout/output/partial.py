@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from turnout.output.output import Output
 
 _FIRST_BRACE = re.compile(r"[{\[]")
+_NUMBER = "0123456789.+-"
 _SHARE = 64
 """The text is read again when it has grown by this share of itself: the work stays in proportion to the text."""
 
@@ -46,7 +47,7 @@ class PartialOutput:
         return self._tell(is_whole=True)
 
     def _tell(self, *, is_whole: bool) -> list[Chunk]:
-        value = self._read()
+        value = self._read(is_whole=is_whole)
         if value is None:
             return []
         chunks: list[Chunk] = []
@@ -69,7 +70,7 @@ class PartialOutput:
             self._elements_told = index + 1
         return chunks
 
-    def _read(self) -> Any:
+    def _read(self, *, is_whole: bool) -> Any:
         """Return the value so far; `None` before there is any."""
         import jiter
 
@@ -78,7 +79,10 @@ class PartialOutput:
             if begun is None:
                 return None
             self._start = begun.start()
-        data = self._text[self._start :].encode("utf-8", "replace")
+        text = self._text[self._start :]
+        if not is_whole:  # the digits of a number may go on: 3 is not told of what becomes 36
+            text = text.rstrip(_NUMBER)
+        data = text.encode("utf-8", "replace")
         try:
             value = jiter.from_json(data, partial_mode="trailing-strings")
         except ValueError:  # something follows the JSON, or it is none: the end will tell
