@@ -195,4 +195,4 @@ def test_hostile_depth_is_a_mismatch() -> None:
 def test_importing_schemas_loads_no_pydantic_and_no_parser() -> None:
     code = "import turnout.schemas, turnout.tools, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"pydantic", "docstring_parser", "jsonschema_rs", "asyncio", "mcp"} & set(loaded)
+    assert not {"pydantic", "docstring_parser", "jsonschema", "asyncio", "mcp"} & set(loaded)

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from turnout.errors import InvalidToolError
 from turnout.schemas.strict import drop_nulls
+from turnout.schemas.traversal import map_subschemas
 from turnout.schemas.walk import FAILED, Definitions, Path, Walk, show_value
 
 if TYPE_CHECKING:
     from turnout.schemas.traversal import JsonSchema
 
+_MAX_PROBLEMS = 100
+"""A value may be wrong in a million places: no more of them are looked for."""
+
 
 class JsonSchemaPart:
-    """Plain JSON held to a schema by jsonschema-rs (drafts 4 to 2020-12), which is loaded at the first value.
+    """Plain JSON held to a schema by jsonschema (drafts 3 to 2020-12), which is loaded at the first such schema.
 
-    A `$ref` to a file or another host is refused: a schema may come from a server that is not trusted.
+    The draft is that of the schema's `$schema`, 2020-12 where it names none. A `$ref` is followed inside the schema
+    alone, never to a file or another host: a schema may come from a server that is not trusted. A `pattern` that only
+    other languages can read (``\\p{L}``) is not checked.
     """
 
     def __init__(self, given: JsonSchema) -> None:
@@ -29,30 +37,95 @@ class JsonSchemaPart:
 
     @cached_property
     def validator(self) -> Any:
-        """The compiled schema. Raises `InvalidToolError` for one that is not valid."""
-        import jsonschema_rs
+        """The validator of the schema. Raises `InvalidToolError` for one that is not valid."""
+        from jsonschema import Draft202012Validator, SchemaError, validators
+        from referencing.exceptions import Unresolvable
+        from referencing.jsonschema import EMPTY_REGISTRY
 
         try:
-            return jsonschema_rs.validator_for(self.given, retriever=_refuse)
-        except (ValueError, TypeError, RecursionError, OSError) as error:
-            reason = " ".join(str(error).split())[:300]
-            raise InvalidToolError(f"the JSON schema is not valid: {reason}") from None
+            schema = _drop_foreign_patterns(self.given)
+            kind: Any = cast("Any", validators).validator_for(schema, default=Draft202012Validator)
+            kind.check_schema(schema)
+            _check_references(schema)
+        except (SchemaError, Unresolvable, TypeError, ValueError, AttributeError, RecursionError) as error:
+            raise _refuse(error) from None
+        return kind(schema, registry=EMPTY_REGISTRY)  # it fetches nothing
 
     def convert(self, value: Any, walk: Walk, path: Path) -> Any:
         """Return `value` where it is valid; in a lax walk, without the nulls that stand for what was left out."""
         if not walk.is_strict:
             value = drop_nulls(value, self.given)
-        is_valid = True
-        for error in self.validator.iter_errors(value):
-            is_valid = False
-            message = _shorten(error.message, error.instance)
-            walk.fail((*path, *cast("list[str | int]", error.instance_path)), message)
-        return value if is_valid else FAILED
+        problems = self._find_problems(value)
+        for place, message in problems:
+            walk.fail((*path, *place), message)
+        return FAILED if problems else value
+
+    def _find_problems(self, value: Any) -> list[tuple[Path, str]]:
+        from jsonschema.exceptions import UnknownType
+        from referencing.exceptions import Unresolvable
+
+        try:
+            errors = islice(self.validator.iter_errors(value), _MAX_PROBLEMS)
+            return [(tuple(error.absolute_path), _shorten(error.message, error.instance)) for error in errors]
+        except (Unresolvable, UnknownType, TypeError, ValueError, AttributeError) as error:  # old drafts check little
+            raise _refuse(error) from None
+        except RecursionError:
+            return [((), "is nested too deeply for its schema, or the schema refers to itself without end")]
 
 
 def _shorten(message: str, instance: Any) -> str:
     return message if len(message) <= 300 else f"{message[:200]}… (got {show_value(instance)})"
 
 
-def _refuse(uri: str) -> Any:
-    raise ValueError(f"`$ref` to {uri} is not followed: put the definition into the schema, under `$defs`")
+def _refuse(error: Exception) -> InvalidToolError:
+    reason = " ".join(str(getattr(error, "message", error)).split())[:300]
+    if hasattr(error, "ref"):
+        reason = f"`$ref` to {str(cast('Any', error).ref)[:200]} leads nowhere in it: put the definition under `$defs`"
+    return InvalidToolError(f"the JSON schema is not valid: {reason}")
+
+
+def _check_references(schema: JsonSchema) -> None:
+    """Look each `$ref` up before the first value comes. Raises `referencing.exceptions.Unresolvable`."""
+    from jsonschema_specifications import REGISTRY  # pyright: ignore[reportMissingTypeStubs]
+    from referencing import Resource
+    from referencing.jsonschema import DRAFT202012
+
+    root: Resource[Any] = Resource.from_contents(schema, default_specification=DRAFT202012)
+
+    def check(inner: Any, resolver: Any) -> Any:
+        if isinstance(inner, dict):
+            given = cast("JsonSchema", inner)
+            below = resolver.in_subresource(Resource.from_contents(given, default_specification=DRAFT202012))
+            if isinstance(given.get("$ref"), str):
+                below.lookup(given["$ref"])
+            map_subschemas(given, lambda each: check(each, below))
+        return cast("Any", inner)
+
+    check(schema, cast("Any", REGISTRY).resolver_with_root(root))
+
+
+def _drop_foreign_patterns(schema: Any) -> Any:
+    """Return `schema` without the patterns that `re` cannot read; objects with such keys then take any key."""
+    if not isinstance(schema, dict):
+        return schema
+    kept = map_subschemas(cast("JsonSchema", schema), _drop_foreign_patterns)
+    if not _is_readable(kept.get("pattern")):
+        del kept["pattern"]
+    named = kept.get("patternProperties")
+    if isinstance(named, dict):
+        readable = {name: inner for name, inner in cast("dict[Any, Any]", named).items() if _is_readable(name)}
+        if len(readable) < len(cast("dict[Any, Any]", named)):
+            kept["patternProperties"] = readable
+            kept.pop("additionalProperties", None)
+            kept.pop("unevaluatedProperties", None)
+    return kept
+
+
+def _is_readable(pattern: Any) -> bool:
+    if not isinstance(pattern, str):  # the check of the schema tells
+        return True
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return True
