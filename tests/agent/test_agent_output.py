@@ -71,8 +71,8 @@ async def test_native_json_schema_comes_first(provider: Provider) -> None:
         (Place, '{"city": "Paris"}', {"city": "Paris"}),
         (Point, '{"x": 1, "y": 2}', Point(1, 2)),
         (Pet, '{"name": "Rex"}', Pet(name="Rex")),
-        (list[Person], '{"value": [%s]}' % ADA, [Person("Ada", 36)]),
-        (list[Person], "[%s]" % ADA, [Person("Ada", 36)]),
+        (list[Person], f'{{"value": [{ADA}]}}', [Person("Ada", 36)]),
+        (list[Person], f"[{ADA}]", [Person("Ada", 36)]),
         (list[Pet], '{"value": [{"name": "Rex", "legs": 3}]}', [Pet(name="Rex", legs=3)]),
         (Person | Point, '{"value": {"x": 1, "y": 2}}', Point(1, 2)),
         (int | str, '{"value": 5}', 5),
@@ -229,7 +229,7 @@ async def test_no_strict_and_no_refs_where_a_provider_takes_neither(provider: Pr
         left: Person
         right: Person
 
-    provider.script(said('{"left": %s, "right": %s}' % (ADA, ADA)))
+    provider.script(said(f'{{"left": {ADA}, "right": {ADA}}}'))
     quirks = {"takes_strict": False, "takes_refs": False}
     result = await Agent(model=own_model(supports_structured_output=True, quirks=quirks)).generate("Go", output=Pair)
     held = provider.requests[0].json["response_format"]["json_schema"]
@@ -251,7 +251,7 @@ async def test_partial_objects_grow(provider: Provider) -> None:
     provider.script(stream(events(['{"na', 'me": "A', 'da", "a', 'ge": 3', "6}"]), pause_s=0.02))
     stream_ = Agent(model=MODEL).stream("Who?", output=Person)
     seen = [json.dumps(each) async for each in stream_.object_stream]
-    assert seen == ['{}', '{"name": "A"}', '{"name": "Ada"}', '{"name": "Ada", "age": 36}']
+    assert seen == ["{}", '{"name": "A"}', '{"name": "Ada"}', '{"name": "Ada", "age": 36}']
     assert stream_.object == Person("Ada", 36)
 
 

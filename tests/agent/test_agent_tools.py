@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tool_replies import call, calls, streamed_calls, told
 from provider import Provider, answer, reply
+from tool_replies import call, calls, streamed_calls, told
 from turnout import Agent, Message, PendingRun, RequestContext, StepPlan, Tool, ToolCall, ToolResult, tool
-from turnout.errors import InvalidInputError, InvalidToolError
 from turnout.agent.plan import RunState
+from turnout.errors import InvalidInputError, InvalidToolError
 
 MODEL = "ovhcloud/gpt-oss-120b"
 
@@ -261,7 +261,7 @@ async def test_a_sync_tool_does_not_hold_up_the_loop(provider: Provider) -> None
 
     provider.script(calls(call("block")), reply())
     task = asyncio.ensure_future(Agent(model=MODEL, tools=[block]).generate("Go"))
-    while len(provider.requests) < 1:
+    while len(provider.requests) < 1:  # noqa: ASYNC110 - another thread fills it
         await asyncio.sleep(0.001)
     await asyncio.sleep(0.01)
     release.set()  # the loop is free to do this
@@ -399,10 +399,13 @@ async def test_closing_a_stream_from_elsewhere_cancels_the_tools(provider: Provi
 
 async def test_cancelling_generate_cancels_all_its_tools(provider: Provider) -> None:
     began, ended = 0, 0
+    all_began = asyncio.Event()
 
     async def wait(n: int) -> str:
         nonlocal began, ended
         began += 1
+        if began == 3:
+            all_began.set()
         try:
             await asyncio.sleep(60)
         finally:
@@ -411,8 +414,7 @@ async def test_cancelling_generate_cancels_all_its_tools(provider: Provider) -> 
 
     provider.script(calls(*(call("wait", {"n": n}, f"c{n}") for n in range(3))))
     task = asyncio.ensure_future(Agent(model=MODEL, tools=[wait]).generate("Go"))
-    while began < 3:
-        await asyncio.sleep(0.001)
+    await all_began.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -447,7 +449,9 @@ async def test_a_run_waits_for_approval_and_goes_on(provider: Provider) -> None:
     ran: list[str] = []
     agent = approval_agent(ran)
     provider.script(
-        calls(call("look", {"path": "a"}, "l"), call("delete", {"path": "a"}, "d1"), call("delete", {"path": "b"}, "d2")),
+        calls(
+            call("look", {"path": "a"}, "l"), call("delete", {"path": "a"}, "d1"), call("delete", {"path": "b"}, "d2")
+        ),
         reply(answer("Done.")),
     )
     result = await agent.generate("Clean up")

@@ -10,7 +10,7 @@ from turnout.requests import read_headers, read_provider_options, read_settings,
 from turnout.routing.model import read_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from decimal import Decimal
 
     from turnout.agent.inputs import MessagesArgument
@@ -18,12 +18,9 @@ if TYPE_CHECKING:
     from turnout.agent.pending import PendingRun
     from turnout.agent.result import Result
     from turnout.agent.run import Run, StepHook
-    from turnout.agent.settings import Instructions, ToolsFunction
+    from turnout.agent.settings import GuardsArgument, Instructions, MediaArgument, ToolsFunction, WatchArgument
     from turnout.agent.stream import AgentStream
     from turnout.agent.sync import SyncStream
-    from turnout.guards import Guard
-    from turnout.hooks import HooksArgument
-    from turnout.media import MediaLimits
     from turnout.memory import Memory
     from turnout.requests import ModelSettings, OutputMode, Timeouts
     from turnout.routing.model import ModelArgument
@@ -81,11 +78,11 @@ class Agent:
         max_retries: int | None = None,
         restart_broken_stream: bool = False,
         memory: Memory | None = None,
-        media: MediaLimits | Mapping[str, Any] | None = None,
+        media: MediaArgument | None = None,
         max_cost_usd: float | Decimal | str | None = None,
         pace: bool = False,
-        hooks: HooksArgument | None = None,
-        guards: Guard | Sequence[Guard] | None = None,
+        hooks: WatchArgument | None = None,
+        guards: GuardsArgument | None = None,
         transport: Transport | None = None,
     ) -> None:
         self.id = id
@@ -115,8 +112,7 @@ class Agent:
             does_pace=pace,
             transport=transport,
         )
-        self._settings.check_values()
-        self._settings.add_extras(media, max_cost_usd, hooks, guards)
+        self._settings.complete(media, max_cost_usd, hooks, guards)
 
     @property
     def model(self) -> ModelArgument:
@@ -221,7 +217,7 @@ class Agent:
         for a decision that is missing or about no call.
         """
         from turnout.agent.loop import run_whole
-        from turnout.agent.start import prepare_resumed
+        from turnout.agent.resuming import prepare_resumed
 
         decisions = (list(approve), dict(deny or {}))
         run = await prepare_resumed(self, self._settings, pending, decisions, check_options(options), output=output)
@@ -247,7 +243,7 @@ class Agent:
         `name` is the agent's id where it is not given, `description` says when to use it. Tokens and cost of its runs
         count in the result of the agent that uses it.
         """
-        from turnout.agent.start import make_agent_tool
+        from turnout.agent.resuming import make_agent_tool
 
         return make_agent_tool(self, name, description)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from turnout.context import RequestContext
 from turnout.errors import InvalidInputError
@@ -13,6 +13,8 @@ from turnout.messages import Message
 
 if TYPE_CHECKING:
     from turnout.agent.result import Step  # noqa: TC004 - no JSON is read into it
+    from turnout.call import Call
+    from turnout.tools import Tool
 
 
 class StepPlan(Struct, kw_only=True, frozen=True):
@@ -57,3 +59,30 @@ def read_plan(value: object, hook: str) -> StepPlan | None:
     else:
         value = type(value).__name__
     raise InvalidInputError(f"{hook} returned a {value}: its fields are {', '.join(StepPlan.__struct_fields__)}")
+
+
+def read_messages(value: Any) -> list[Message]:
+    """Read the messages of a plan."""
+    from turnout.agent.inputs import read_messages
+
+    return read_messages(value)
+
+
+def pick_tools(wanted: Any, known: dict[str, Tool]) -> dict[str, Tool]:
+    """Return the tools of a plan; a name stands for one of the run's."""
+    from turnout.tools import read_tools
+
+    return read_tools([known.get(item, item) if isinstance(item, str) else item for item in wanted])
+
+
+def change_call(call: Call, plan: StepPlan) -> Call:
+    """Return `call` with the model and the settings of a plan."""
+    from turnout.requests import merge_settings, read_settings
+    from turnout.routing.model import read_model
+
+    if plan.model is not None:
+        call = structs.replace(call, candidates=read_model(plan.model))
+    if plan.settings is not None:
+        settings = merge_settings(call.request.settings, read_settings(plan.settings))
+        call = structs.replace(call, request=structs.replace(call.request, settings=settings))
+    return call

@@ -13,8 +13,18 @@ from turnout.requests import ModelSettings, Timeouts
 from turnout.routing.model import Candidate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TypeAlias
+
     from turnout.agent.options import CallOptions
     from turnout.call import Runtime  # noqa: TC004 - no JSON is read into it
+    from turnout.guards import Guard
+    from turnout.hooks import HooksArgument
+    from turnout.media import MediaLimits
+
+    GuardsArgument: TypeAlias = Guard | Sequence[Guard]
+    WatchArgument: TypeAlias = HooksArgument
+    MediaArgument: TypeAlias = MediaLimits | Mapping[str, Any]
 
 Instructions = str | Callable[[RequestContext], str | None] | Callable[[RequestContext], Awaitable[str | None]]
 """Instructions, or a function of the request context that returns them."""
@@ -56,13 +66,13 @@ class AgentSettings(Struct, kw_only=True):
     runtime: Runtime | None = None
     known_tools: dict[str, Any] | None = None
 
-    def check_values(self) -> None:
-        """Raise `InvalidInputError` for a value that no run could take."""
+    def complete(self, media: object, max_cost_usd: object, hooks: object, guards: object) -> None:
+        """Check the values, and read what most agents are made without: that is imported only where it is given.
+
+        Raises `InvalidInputError` for a value that no run could take.
+        """
         check_key(self.api_key)
         check_options_of(self)
-
-    def add_extras(self, media: object, max_cost_usd: object, hooks: object, guards: object) -> None:
-        """Read what most agents are made without: each is imported only where it is given."""
         if media is not None:
             from turnout.media import read_media_limits
 

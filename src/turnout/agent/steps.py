@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from msgspec import structs
 
 from turnout.agent.pending import PendingRun
-from turnout.agent.plan import RunState, read_plan
+from turnout.agent.plan import RunState, change_call, pick_tools, read_messages, read_plan
 from turnout.agent.result import Result, Step
 from turnout.agent.tool_calls import ToolCalls
 from turnout.errors import OutputError
@@ -311,22 +311,22 @@ class Steps:
         if plan is None:
             return
         if plan.messages is not None:
-            self.messages, self._unsaved = _read_messages(plan.messages), 0
+            self.messages, self._unsaved = read_messages(plan.messages), 0
         if plan.instructions is not None:
             self._instructions = plan.instructions
         if plan.tools is not None:
-            self._tools = _pick_tools(plan.tools, self._run.tools)
-        self._base = _change_call(self._base, plan)
+            self._tools = pick_tools(plan.tools, self._run.tools)
+        self._base = change_call(self._base, plan)
 
     def _build(self, plan: StepPlan | None) -> Call:
         run, call = self._run, self._base
         messages, instructions, tools = self.messages, self._instructions, self._tools
         choice = run.tool_choice if not self.steps or run.tool_choice in ("none", "auto") else None
         if plan is not None:
-            call = _change_call(call, plan)
-            messages = messages if plan.messages is None else _read_messages(plan.messages)
+            call = change_call(call, plan)
+            messages = messages if plan.messages is None else read_messages(plan.messages)
             instructions = instructions if plan.instructions is None else plan.instructions
-            tools = tools if plan.tools is None else _pick_tools(plan.tools, run.tools)
+            tools = tools if plan.tools is None else pick_tools(plan.tools, run.tools)
             choice = plan.tool_choice or choice
         self._step_tools = tools
         asked = [*messages, *self._tail]
@@ -356,27 +356,3 @@ def _needs_approval(call: ToolCall, tools: dict[str, Tool], context: RequestCont
     if find_fault(call, tools) is not None:  # it goes back to the model as an error: nobody is asked about it
         return False
     return tool.asks_approval(call.arguments, context)
-
-
-def _read_messages(value: Any) -> list[Message]:
-    from turnout.agent.inputs import read_messages
-
-    return read_messages(value)
-
-
-def _pick_tools(wanted: Any, known: dict[str, Tool]) -> dict[str, Tool]:
-    from turnout.tools import read_tools
-
-    return read_tools([known.get(item, item) if isinstance(item, str) else item for item in wanted])
-
-
-def _change_call(call: Call, plan: StepPlan) -> Call:
-    from turnout.requests import merge_settings, read_settings
-    from turnout.routing.model import read_model
-
-    if plan.model is not None:
-        call = structs.replace(call, candidates=read_model(plan.model))
-    if plan.settings is not None:
-        settings = merge_settings(call.request.settings, read_settings(plan.settings))
-        call = structs.replace(call, request=structs.replace(call.request, settings=settings))
-    return call

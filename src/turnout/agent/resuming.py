@@ -1,0 +1,64 @@
+"""How a run that waited for approval goes on, and how an agent becomes a tool of another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from turnout.agent.pending import PendingRun
+from turnout.agent.result import Result
+from turnout.agent.start import make_run, set_out
+from turnout.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from turnout.agent.agent import Agent
+    from turnout.agent.options import CallOptions
+    from turnout.agent.run import Run
+    from turnout.agent.settings import AgentSettings
+    from turnout.context import RequestContext
+    from turnout.tools import Tool
+
+
+async def prepare_resumed(
+    agent: Agent,
+    settings: AgentSettings,
+    given: Result[Any] | PendingRun | str | bytes,
+    decisions: tuple[list[str], dict[str, str]],
+    options: CallOptions,
+    *,
+    output: object,
+) -> Run:
+    """Return the run that goes on with one that waits for approval."""
+    pending = _read_pending(given)
+    if pending.thread is not None:
+        options.setdefault("thread", pending.thread)
+    run = await make_run(agent, settings, list(pending.messages), options, output, is_stream=False)
+    run.new_messages, run.resumed, run.decisions = pending.new_messages, pending, pending.decide(*decisions)
+    if missing := {call.name for call in pending.calls} - run.tools.keys():
+        raise InvalidInputError(
+            f"the run calls {', '.join(sorted(missing))}: resume it with the agent that it began with, or give tools="
+        )
+    return set_out(run)
+
+
+def make_agent_tool(agent: Agent, name: str | None, description: str | None) -> Tool:
+    """Return `agent` as a tool whose one argument is the task."""
+    from turnout.tools import tool
+
+    async def ask(request_context: RequestContext, task: str) -> Result[Any]:
+        return await agent.generate(task, request_context=request_context)
+
+    about = description or f"Ask the agent {agent.name}. Give it the whole task in words: it sees nothing else."
+    return tool(name=name or agent.id, description=about)(ask)
+
+
+def _read_pending(given: object) -> PendingRun:
+    if isinstance(given, Result):
+        pending = cast("Result[Any]", given).pending
+        if pending is None:
+            raise InvalidInputError("the result waits for no approval: there is nothing to resume")
+        return pending
+    if isinstance(given, (str, bytes)):
+        return PendingRun.from_json(given)
+    if isinstance(given, PendingRun):
+        return given
+    raise InvalidInputError(f"resume() got a {type(given).__name__}: give a result, its `pending`, or the JSON of that")
