@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from turnout.context import RequestContext
 from turnout.errors import InvalidInputError
 from turnout.messages import Image, ToolCall
-from turnout.tools import Tool, ToolOutcome, find_fault, read_tools, run_calls, run_tool, tool
+from turnout.tools import CallRunner, Tool, ToolOutcome, find_fault, read_tools, run_call, run_tool, tool
 
 user = contextvars.ContextVar("user", default="nobody")
 
@@ -34,8 +34,17 @@ def call(name: str, arguments: dict[str, Any] | None = None, invalid: str | None
     return ToolCall("1", name, arguments or {}, invalid)
 
 
+def runner(calls: list[ToolCall], *functions: Any, limit: int = 10) -> CallRunner[ToolOutcome]:
+    tools = read_tools(functions)
+    return CallRunner(calls, lambda call: run_call(call, tools, RequestContext()), limit=limit)
+
+
 async def outcomes(calls: list[ToolCall], *functions: Any, limit: int = 10) -> list[ToolOutcome]:
-    return [outcome async for _, outcome in run_calls(calls, read_tools(functions), RequestContext(), limit=limit)]
+    running, found = runner(calls, *functions, limit=limit), list[ToolOutcome]()
+    while (outcome := await running.next_result()) is not None:
+        found.append(outcome)
+    assert await running.next_result() is None
+    return found
 
 
 @pytest.mark.parametrize(
@@ -175,10 +184,15 @@ async def test_closing_cancels_what_runs_and_waits_for_it() -> None:
             await asyncio.sleep(0)
             ended.append("slow")
 
-    calls = run_calls([call("quick"), call("slow")], read_tools([quick, slow]))
-    assert (await anext(calls))[1].content == "q"
+    calls = runner([call("quick"), call("slow")], quick, slow)
+    calls.close()  # nothing runs yet
+    first = await calls.next_result()
+    assert first is not None
+    assert first.content == "q"
     await asyncio.sleep(0)
-    await calls.aclose()  # type: ignore[attr-defined]
+    calls.close()
+    with pytest.raises(asyncio.CancelledError):
+        await calls.next_result()
     assert ended == ["slow"]
 
     task = asyncio.create_task(outcomes([call("slow")], slow))

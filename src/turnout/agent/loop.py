@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from turnout.agent.guarding import GuardedChunks
     from turnout.agent.result import Result
     from turnout.agent.run import Run
-    from turnout.agent.tool_calls import ToolCalls
     from turnout.call import Answer, ModelStream
+    from turnout.messages import ToolResult
     from turnout.output import PartialOutput
+    from turnout.tools import CallRunner
 
 
 async def run_whole(run: Run) -> Result[Any]:
@@ -59,7 +60,7 @@ class StreamedRun:
         self._started = time.monotonic()
         self._first_chunk_s: float | None = None
         self._stream: ModelStream | None = None
-        self._tools: ToolCalls | None = None
+        self._tools: CallRunner[ToolResult] | None = None
         self._partial: PartialOutput | None = None
         self._guarded: GuardedChunks | None = None
         self._opened: list[Chunk] = []

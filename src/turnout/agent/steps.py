@@ -10,7 +10,6 @@ from msgspec import structs
 from turnout.agent.pending import PendingRun
 from turnout.agent.plan import RunState, change_call, pick_tools, read_messages, read_plan
 from turnout.agent.result import Result, Step
-from turnout.agent.tool_calls import ToolCalls
 from turnout.errors import OutputError
 from turnout.messages import Message, ToolCall, ToolResult
 from turnout.responses import Warning
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from turnout.context import RequestContext
     from turnout.guards import GuardContext
     from turnout.responses import FinishReason, Timing
-    from turnout.tools import Tool, ToolOutcome
+    from turnout.tools import CallRunner, Tool, ToolOutcome
 
 _ASK_FOR_OUTPUT = "Now give your final answer as JSON."
 _CUT = ("length", "content_filter")
@@ -74,7 +73,7 @@ class Steps:
         """Whether a guard has the answer of the step given again."""
         return self._retry is not None
 
-    def resume(self) -> ToolCalls | None:
+    def resume(self) -> CallRunner[ToolResult] | None:
         """Return the approved calls of a pending run; `None` where this run goes on with none."""
         pending = self._run.resumed
         if pending is None:
@@ -113,7 +112,7 @@ class Steps:
         run, model = self._run, self._base.candidates[0].label
         return GuardContext(agent_id=run.agent_id, model=model, step=self.number, request_context=run.context)
 
-    async def begin_tools(self, answer: Answer) -> ToolCalls | None:
+    async def begin_tools(self, answer: Answer) -> CallRunner[ToolResult] | None:
         """Take in the answer of a step; return the tool calls that are to run now, or `None`."""
         self._retry = None
         if self._run.guards:
@@ -194,8 +193,10 @@ class Steps:
         self._retries -= 1
         self._retry = retry_messages(response.message, verdict)[-1].text
 
-    def _start(self, calls: list[ToolCall]) -> ToolCalls:
-        return ToolCalls(calls, self._run_tool, self._run.max_parallel_tools)
+    def _start(self, calls: list[ToolCall]) -> CallRunner[ToolResult]:
+        from turnout.tools import CallRunner
+
+        return CallRunner(calls, self._run_tool, limit=self._run.max_parallel_tools)
 
     async def _run_tool(self, call: ToolCall) -> ToolResult:
         outcome = await self._call_tool(call)

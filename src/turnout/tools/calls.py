@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from turnout.errors import InvalidInputError
+from turnout.errors import InvalidInputError, InvalidToolError
 from turnout.schemas.walk import SchemaMismatch
-from turnout.tools.execution import convert_arguments, fail, run_tool
+from turnout.tools.execution import convert_arguments, explain_arguments, fail, run_tool
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from turnout.context import RequestContext
     from turnout.messages import ToolCall
@@ -18,37 +18,59 @@ if TYPE_CHECKING:
     from turnout.tools.tool import Tool
 
 DEFAULT_LIMIT = 10
+R = TypeVar("R")
 
 
-async def run_calls(
-    calls: Sequence[ToolCall],
-    tools: Mapping[str, Tool],
-    context: RequestContext | None = None,
-    *,
-    limit: int = DEFAULT_LIMIT,
-) -> AsyncIterator[tuple[ToolCall, ToolOutcome]]:
-    """Run `calls`, at most `limit` at once, and yield each with its outcome, in the order of the calls.
+class CallRunner(Generic[R]):
+    """Runs the calls of a step together, at most `limit` at once, and gives what `run` returns in the order of the calls.
 
-    An outcome is yielded as soon as it and all before it are there. Closing the iterator or cancelling it cancels the
-    tools that still run and waits until they have ended. No tool's error is raised. Raises `InvalidInputError` for a
-    `limit` below 1.
+    Nothing runs before `next_result` is first awaited. When its awaiter is cancelled, or a call raises, all that still
+    runs is cancelled and waited for. Raises `InvalidInputError` for a `limit` below 1.
     """
-    if limit < 1:
-        raise InvalidInputError(f"the limit of tool calls at once is {limit}: give 1 or more")
-    import asyncio
 
-    gate = asyncio.Semaphore(limit)
+    def __init__(
+        self, calls: Sequence[ToolCall], run: Callable[[ToolCall], Awaitable[R]], *, limit: int = DEFAULT_LIMIT
+    ) -> None:
+        if limit < 1:
+            raise InvalidInputError(f"the limit of tool calls at once is {limit}: give 1 or more")
+        self._calls = calls
+        self._run = run
+        self._limit = limit
+        self._tasks: list[asyncio.Task[R]] | None = None
+        self._place = 0
 
-    async def run(call: ToolCall) -> ToolOutcome:
-        async with gate:
-            return await run_call(call, tools, context)
+    async def next_result(self) -> R | None:
+        """Return the result of the next call, as soon as it and all before it are there; `None` after the last."""
+        if self._tasks is None:
+            self._tasks = self._start()
+        if self._place == len(self._tasks):
+            return None
+        try:
+            result = await self._tasks[self._place]
+        except BaseException:
+            await _end(self._tasks)
+            raise
+        self._place += 1
+        return result
 
-    tasks = [asyncio.create_task(run(call)) for call in calls]
-    try:
-        for call, task in zip(calls, tasks, strict=True):
-            yield call, await task
-    finally:
-        await _end(tasks)
+    def close(self) -> None:
+        """Cancel what still runs, and wait for nothing. Safe to repeat."""
+        for task in self._tasks or ():
+            task.cancel()
+
+    def _start(self) -> list[asyncio.Task[R]]:
+        import asyncio
+
+        gate = asyncio.Semaphore(self._limit)
+
+        async def run(call: ToolCall) -> R:
+            async with gate:
+                return await self._run(call)
+
+        tasks = [asyncio.create_task(run(call)) for call in self._calls]
+        for task in tasks:
+            task.add_done_callback(_see)
+        return tasks
 
 
 async def run_call(call: ToolCall, tools: Mapping[str, Tool], context: RequestContext | None = None) -> ToolOutcome:
@@ -73,8 +95,8 @@ def find_fault(call: ToolCall, tools: Mapping[str, Tool]) -> ToolOutcome | None:
         return fail(_quote_invalid(call.name, call.invalid_arguments))
     try:
         convert_arguments(tool, call.arguments)
-    except SchemaMismatch as error:
-        return fail(f"the arguments of {tool.name} are not valid: {error}. Call it again with valid ones.")
+    except (SchemaMismatch, InvalidToolError) as error:
+        return explain_arguments(tool, error)
     return None
 
 
@@ -99,12 +121,12 @@ def _quote_invalid(name: str, written: str) -> str:
     return f"the arguments of {name} are no JSON object ({reason}): {shown}\nCall it again with a JSON object."
 
 
-async def _end(tasks: list[asyncio.Task[ToolOutcome]]) -> None:
+async def _end(tasks: list[asyncio.Task[R]]) -> None:
     """Cancel what still runs and wait for its end; a cancel that comes meanwhile is passed on and raised."""
     import asyncio
 
     cancelled: asyncio.CancelledError | None = None
-    running: list[asyncio.Task[ToolOutcome]] = [task for task in tasks if not task.done()]
+    running: list[asyncio.Task[R]] = [task for task in tasks if not task.done()]
     for task in running:
         task.cancel()
     while running:
@@ -115,8 +137,11 @@ async def _end(tasks: list[asyncio.Task[ToolOutcome]]) -> None:
             for task in running:
                 task.cancel()
         running = [task for task in running if not task.done()]
-    for task in tasks:
-        if not task.cancelled():
-            task.exception()  # seen: an interrupt of one tool is raised by the loop itself
     if cancelled is not None:
         raise cancelled
+
+
+def _see(task: asyncio.Task[Any]) -> None:
+    """Look at the error of a task, which somebody else may have left: asyncio would complain about it."""
+    if not task.cancelled():
+        task.exception()

@@ -29,8 +29,8 @@ async def run_tool(tool: Tool, arguments: dict[str, Any], context: RequestContex
     """
     try:
         converted = convert_arguments(tool, arguments)
-    except SchemaMismatch as error:
-        return fail(f"the arguments of {tool.name} are not valid: {error}. Call it again with valid ones.")
+    except (SchemaMismatch, InvalidToolError) as error:
+        return explain_arguments(tool, error)
     given = (context if context is not None else RequestContext(),) if tool.signature.takes_context else ()
     return await _run_limited(tool, given, converted)
 
@@ -38,6 +38,13 @@ async def run_tool(tool: Tool, arguments: dict[str, Any], context: RequestContex
 def convert_arguments(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
     """Return `arguments` as the function takes them. Raises `SchemaMismatch` that a model can act on."""
     return tool.signature.convert(arguments)
+
+
+def explain_arguments(tool: Tool, error: SchemaMismatch | InvalidToolError) -> ToolOutcome:
+    """Return the outcome of a call whose arguments do not fit, or whose schema turned out to be wrong."""
+    if isinstance(error, InvalidToolError):
+        return fail(f"{tool.name} cannot be called: {error.message}", error)
+    return fail(f"the arguments of {tool.name} are not valid: {error}. Call it again with valid ones.")
 
 
 def fail(reason: str, error: Exception | None = None) -> ToolOutcome:
