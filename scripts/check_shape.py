@@ -1,10 +1,11 @@
 """Hold the code to its sizes: files, functions, nesting, imports, parameters; docstrings, broad excepts, module names.
 
 A function's lines are counted from ``def`` to its end without its docstring: words of use cost nothing. Imports are
-the distinct modules that a file names, wherever in it, ``__future__`` excepted (the façade may name them all). Parameters are the positional ones;
-keyword-only settings are free. Nesting counts blocks inside a function (``if for while try with match def class``);
-an ``elif`` is as deep as its ``if``. A broad ``except`` must raise in its body, or say why it is a boundary on its own
-line: ``# boundary: a tool may raise anything``. Tests and scripts are held to length and nesting only.
+the distinct modules that a file names, wherever in it, ``__future__`` excepted (the façade may name them all).
+Parameters are the positional ones; keyword-only settings are free. Nesting counts blocks inside a function (``if for
+while try with match def class``); an ``elif`` is as deep as its ``if``. A broad ``except`` must raise in its body, or
+say why it is a boundary on its own line: ``# boundary: a tool may raise anything``. Tests and scripts are held to
+length and nesting only.
 """
 
 from __future__ import annotations

@@ -267,7 +267,7 @@ def test_explain_tells_how_tools_and_output_are_asked_for_and_the_quirks(capsys:
     assert main(["explain", "local/smollm2-135m-instruct"]) == 0
     shown = capsys.readouterr().out
     assert "emulated" in shown
-    assert "quirks" not in shown
+    assert "offers_tools_once: yes" in shown
     assert main(["explain", "mistral/mistral-large-latest", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["quirks"]["seed_field"] == "random_seed"
 

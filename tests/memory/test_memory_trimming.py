@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.memory import leave_out_foreign, pair_calls
+from turnout.adaptation import leave_out_foreign
+from turnout.memory import pair_calls
 from turnout.memory.summaries import PIECE_TOKENS, split_pieces
 from turnout.memory.trimming import Limits, find_start, keep_newest, safe_cuts
 from turnout.messages import Image, Message, Part, Reasoning, ServerTool, Text, ToolCall, ToolResult
