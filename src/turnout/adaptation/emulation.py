@@ -18,12 +18,19 @@ if TYPE_CHECKING:
 
 _ANSWER = re.compile(r'\s*\{\s*"answer"\s*:\s*"')
 _BEGUN_CALL = re.compile(r'\{\s*"tool"\s*:\s*"([^"\\]*)"')
+_HEX = "[0-9a-fA-F]"
+_LOW = f"\\\\u[dD][c-fC-F]{_HEX}{{2}}"
+_CUT_ESCAPE = rf"\\u{_HEX}{{0,3}}[^0-9a-fA-F]"
 _WHOLE = re.compile(
-    r'(?:[^"\\]|\\[^u]|\\u(?![dD][89abAB])[0-9a-fA-F]{4}'
-    r"|\\u[dD][89abAB][0-9a-fA-F]{2}(?:\\u[0-9a-fA-F]{4}|(?=[^\\]|\\[^u])))*+",
+    rf"""(?:[^"\\]|\\[^u]|\\u(?![dD][89abAB]){_HEX}{{4}}|\\u(?={_HEX}{{0,3}}[^0-9a-fA-F])"""
+    rf"""|\\u[dD][89abAB]{_HEX}{{2}}(?:{_LOW}|(?=[^\\]|\\[^u]|{_CUT_ESCAPE}|\\u(?![dD][c-fC-F]){_HEX}{{4}})))*+""",
     re.DOTALL,
 )
-"""The characters and whole escapes of a JSON string; the two halves of a surrogate pair are one."""
+"""The characters and whole escapes of a JSON string, as far as what follows cannot change what they stand for: the two
+halves of a surrogate pair are one, and escapes that JSON does not have are letters."""
+_ESCAPE = re.compile(rf"""\\(?:u{_HEX}{{4}}|["\\/bfnrt])|\\""")
+_MOST_HELD = 100
+"""How many characters are looked at to see whether ``{"answer": "`` begins a text."""
 
 _MOST_OBJECTS = 20
 """How many opening braces of a text are tried: text full of braces is no place to look for calls for ever."""
@@ -42,8 +49,12 @@ class Said:
 def read_said(text: str, names: frozenset[str]) -> Said:
     """Read what the model said: ``{"tool": …}``, ``{"answer": …}``, or plain text; prose may stand before a call.
 
-    A call whose JSON breaks off is a call with `invalid_arguments`, and an answer that breaks off ends there.
+    A call whose JSON breaks off is a call with `invalid_arguments`, and an answer that breaks off ends there. A text
+    that begins with an answer is that and nothing else: in a stream it was told by then.
     """
+    begun = _ANSWER.match(text)
+    if begun is not None and (answer := _AnswerText().feed(text[begun.end() :])):
+        return Said(answer)
     start = -1
     for _ in range(_MOST_OBJECTS):
         start = text.find("{", start + 1)
@@ -52,25 +63,29 @@ def read_said(text: str, names: frozenset[str]) -> Said:
         prose = _strip_fence(text[:start])
         value = _read_object(text[start:])
         if value is None:
-            begun = _BEGUN_CALL.match(text, start)
-            if begun is not None and begun[1] in names:
-                return Said(prose, ToolCall(_make_id(), begun[1], {}, invalid_arguments=text[start:]))
+            call = _BEGUN_CALL.match(text, start)
+            if call is not None and call[1] in names:
+                return Said(prose, ToolCall(_make_id(), call[1], {}, invalid_arguments=text[start:]))
             continue
-        if value.get("tool") in names:
+        name = value.get("tool")
+        if isinstance(name, str) and name in names:
             return Said(prose, _make_call(value))
         if "answer" in value and len(value) == 1 and not prose:
             answer = value["answer"]
             return Said(answer if isinstance(answer, str) else _write_json(answer))
-    begun = _ANSWER.match(text)
-    return Said(text if begun is None else _AnswerText().feed(text[begun.end() :]))
+    return Said(text if begun is None else "")
 
 
 def _read_object(text: str) -> dict[str, Any] | None:
     try:
-        value, _ = json.JSONDecoder(strict=False).raw_decode(text)
+        value, _ = json.JSONDecoder(strict=False, parse_constant=_refuse).raw_decode(text)
+        return cast("dict[str, Any]", _mend(value))
     except (ValueError, RecursionError):
         return None
-    return cast("dict[str, Any]", _mend(value)) if isinstance(value, dict) else None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def _mend(value: Any) -> Any:
@@ -114,6 +129,7 @@ class EmulationRewriter:
     def __init__(self, names: frozenset[str]) -> None:
         self._names = names
         self._held = ""
+        self._blanks: list[str] = []
         self._emitted: list[str] = []
         self._is_prose = True
         self._answer: _AnswerText | None = None
@@ -162,30 +178,32 @@ class EmulationRewriter:
         return response
 
     def _read(self, text: str) -> list[Chunk]:
+        """Return what of `text` can be told; `finish` tells the rest."""
         if self._answer is not None:
             return self._emit(self._answer.feed(text))
-        self._held += text
         if not self._is_prose:
-            return self._try_answer()
-        place = next((place for place, char in enumerate(self._held) if char in "{`"), -1)
+            return self._look_for_answer(text)
+        place = next((place for place, char in enumerate(text) if char in "{`"), -1)
         if place < 0:
-            return self._emit_prose(self._held)
+            return self._emit_prose(text)
         self._is_prose = False
-        prose, rest = self._held[:place], self._held[place:]
-        told = self._emit_prose(prose)
-        self._held = rest if told else self._held
-        return [*told, *self._try_answer()]
+        return [*self._emit_prose(text[:place]), *self._look_for_answer(text[place:])]
 
     def _emit_prose(self, text: str) -> list[Chunk]:
         """Tell prose; blanks at the beginning wait for the first word."""
-        if not self._emitted and not text.strip():
-            return []
-        self._held = ""
+        if not self._emitted:
+            self._blanks.append(text)
+            if not text.strip():
+                return []
+            text = "".join(self._blanks)
         return self._emit(text)
 
-    def _try_answer(self) -> list[Chunk]:
+    def _look_for_answer(self, text: str) -> list[Chunk]:
         """Begin to tell the answer of ``{"answer": "…"}`` once its quote is open, when nothing was told before."""
-        begun = None if self._emitted else _ANSWER.match(self._held)
+        if self._emitted or len(self._held) > _MOST_HELD:
+            return []
+        self._held += text
+        begun = _ANSWER.match(self._held)
         if begun is None:
             return []
         self._answer = _AnswerText()
@@ -217,7 +235,12 @@ class _AnswerText:
         end = whole.end() if whole else 0
         ready, self._raw = self._raw[:end], self._raw[end:]
         self._is_closed = self._raw.startswith('"')
-        return _mend(json.loads(f'"{ready}"', strict=False)) if ready else ""
+        return _mend(json.loads(f'"{_ESCAPE.sub(_keep_escape, ready)}"', strict=False)) if ready else ""
+
+
+def _keep_escape(found: re.Match[str]) -> str:
+    """Return an escape as it is, and make a letter of a backslash that begins none, such as in ``\\(x\\)``."""
+    return found[0] if len(found[0]) > 1 else r"\\"
 
 
 def _spell_chunks(call: ToolCall) -> list[Chunk]:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _MODES = get_args(OutputMode)
 _NAME = re.compile(r"[^a-zA-Z0-9_-]+")
-_FENCE = re.compile(r"```[a-zA-Z]*[ \t]*\n?(.*?)```", re.DOTALL)
+_FENCE = re.compile(r"```[a-zA-Z]*+[ \t]*+\n?+(.*?)```", re.DOTALL)
+_BEGIN = re.compile(r"[{\[]")
 _MOST_PLACES = 64
 """How many braces and brackets of a text are tried as the beginning of its JSON."""
 
@@ -59,10 +60,15 @@ class Output(Generic[_T]):
 
     def parse(self, text: str) -> _T:
         """Return the output that `text` holds; fences and prose around it are passed over. Raises `OutputMismatch`."""
+        return self.find(text)[0]
+
+    def find(self, text: str) -> tuple[_T, Any]:
+        """Return the output that `text` holds, and the plain JSON value that it was made of; otherwise as `parse`."""
         mismatch = OutputMismatch("the answer holds no JSON")
         for value in _find_values(text):
+            plain = self.unwrap(value)
             try:
-                return self._type.convert(self.unwrap(value))
+                return self._type.convert(plain), plain
             except SchemaMismatch as error:
                 if not mismatch.__cause__:  # the first JSON is the likeliest to have been meant
                     mismatch = OutputMismatch(str(error))
@@ -118,29 +124,26 @@ def _name(kind: Any) -> str:
 
 
 def _find_values(text: str) -> Iterator[Any]:
-    """Yield the JSON values of `text`: the whole of it, else what stands in fences, else from each brace or bracket."""
-    seen = False
+    """Yield the JSON values of `text`: the whole of it, what stands in fences, and what its braces and brackets hold."""
     for candidate in (text, *(match[1] for match in _FENCE.finditer(text))):
         value = _read(candidate)
         if value is not _UNREADABLE:
-            seen = True
             yield value
-    if seen:
-        return
     import json
 
-    place, decoder = -1, json.JSONDecoder(strict=False)
+    end, decoder = 0, json.JSONDecoder(strict=False)
     for _ in range(_MOST_PLACES):
-        begun = re.compile(r"[{\[]").search(text, place + 1)
+        begun = _BEGIN.search(text, end)
         if begun is None:
             return
-        place = begun.start()
         try:
-            value, end = decoder.raw_decode(text, place)
+            value, end = decoder.raw_decode(text, begun.start())
+        except json.JSONDecodeError as error:
+            end = max(error.pos, begun.end())  # what was read of it is a piece of something broken, and no answer
         except (ValueError, RecursionError):
-            continue
-        yield value
-        place = end - 1
+            end = begun.end()
+        else:
+            yield value
 
 
 def _read(text: str) -> Any:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, cast
 
 from turnout.chunks import Element, ObjectDelta
-from turnout.output.output import OutputMismatch
+from turnout.output.output import WRAPPED, OutputMismatch
 
 if TYPE_CHECKING:
     from turnout.chunks import Chunk
@@ -28,6 +28,8 @@ class PartialOutput:
     def __init__(self, output: Output[Any]) -> None:
         self._output = output
         self._text = ""
+        self._pieces: list[str] = []
+        self._length = 0
         self._start = -1
         self._read_length = 0
         self._told: Any = None
@@ -36,18 +38,27 @@ class PartialOutput:
 
     def feed(self, text: str) -> list[Chunk]:
         """Take in more text; return an `ObjectDelta` where the output has grown, and its new elements."""
-        self._text += text
-        if len(self._text) - self._read_length < max(1, self._read_length // _SHARE):
+        self._pieces.append(text)
+        self._length += len(text)
+        if self._length - self._read_length < max(1, self._read_length // _SHARE):
             return []
-        self._read_length = len(self._text)
-        return self._tell(is_whole=False)
+        self._read_length = self._length
+        self._join()
+        return self._tell(self._read(), is_whole=False)
 
     def finish(self) -> list[Chunk]:
         """Return what is still to be told at the end of the answer."""
-        return self._tell(is_whole=True)
+        self._join()
+        try:
+            return self._tell(self._output.find(self._text)[1], is_whole=True)
+        except OutputMismatch:  # it is sent back or raised: what has come of it can be shown all the same
+            return self._tell(self._read(), is_whole=False)
 
-    def _tell(self, *, is_whole: bool) -> list[Chunk]:
-        value = self._read(is_whole=is_whole)
+    def _join(self) -> None:
+        self._text = "".join([self._text, *self._pieces])
+        self._pieces.clear()
+
+    def _tell(self, value: Any, *, is_whole: bool) -> list[Chunk]:
         if value is None:
             return []
         chunks: list[Chunk] = []
@@ -70,7 +81,7 @@ class PartialOutput:
             self._elements_told = index + 1
         return chunks
 
-    def _read(self, *, is_whole: bool) -> Any:
+    def _read(self) -> Any:
         """Return the value so far; `None` before there is any."""
         import jiter
 
@@ -79,17 +90,12 @@ class PartialOutput:
             if begun is None:
                 return None
             self._start = begun.start()
-        text = self._text[self._start :]
-        if not is_whole:  # the digits of a number may go on: 3 is not told of what becomes 36
-            text = text.rstrip(_NUMBER)
+        text = self._text[self._start :].rstrip(_NUMBER)  # digits may go on: 3 is not told of what becomes 36
         data = text.encode("utf-8", "replace")
         try:
             value = jiter.from_json(data, partial_mode="trailing-strings")
         except ValueError:  # something follows the JSON, or it is none: the end will tell
             return None
-        return self._unwrap(value)
-
-    def _unwrap(self, value: Any) -> Any:
         if self._output.is_wrapped and isinstance(value, dict):
-            return cast("dict[str, Any]", value).get("value")
+            return cast("dict[str, Any]", value).get(WRAPPED)
         return value
