@@ -28,18 +28,25 @@ def is_running(pid: int) -> bool:
     return True
 
 
+def start_http(port: int = 0) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the program over HTTP and return it with its port, once it listens."""
+    if not port:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+    process = subprocess.Popen([*PROGRAM, str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(300):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.1)
+    return process, port
+
+
 @pytest.fixture
 def url() -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen([*PROGRAM, str(port)], stderr=subprocess.DEVNULL)
+    process, port = start_http()
     try:
-        for _ in range(300):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
         yield f"http://127.0.0.1:{port}/mcp"
     finally:
         process.kill()

@@ -191,7 +191,7 @@ def accepts_null(schema: Any, root: JsonSchema, level: int = 0) -> bool:
         return schema is True
     given = cast("JsonSchema", schema)
     if isinstance(given.get("$ref"), str):
-        return accepts_null(resolve_ref(root, given["$ref"]), root, level + 1)
+        return accepts_null(_follow(root, given["$ref"]), root, level + 1)
     if "enum" in given:
         return None in given["enum"]
     if "const" in given:
@@ -298,7 +298,7 @@ def _drop_fields(value: dict[str, Any], schema: JsonSchema, root: JsonSchema, le
 def _meant(value: Any, schema: JsonSchema, root: JsonSchema, level: int = 0) -> JsonSchema:
     """Return the schema that `value` follows: references resolved, and of several the first whose shape it has."""
     while isinstance(schema.get("$ref"), str) and level < 20:
-        target = resolve_ref(root, schema["$ref"])
+        target = _follow(root, schema["$ref"])
         schema, level = cast("JsonSchema", target) if isinstance(target, dict) else {}, level + 1
     schema = _unwrap(schema)
     members = cast("list[Any]", schema.get("anyOf") or [])
@@ -308,6 +308,14 @@ def _meant(value: Any, schema: JsonSchema, root: JsonSchema, level: int = 0) -> 
         _meant(value, cast("JsonSchema", member), root, level + 1) for member in members if isinstance(member, dict)
     ]
     return next((member for member in resolved if _has_shape(value, member, root)), schema)
+
+
+def _follow(root: JsonSchema, reference: str) -> Any:
+    """Return what `reference` names; an anchor or another document, which only the validator finds, says nothing."""
+    try:
+        return resolve_ref(root, reference)
+    except InvalidToolError:
+        return {}
 
 
 def _has_shape(value: Any, schema: JsonSchema, root: JsonSchema) -> bool:

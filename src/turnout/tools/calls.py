@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 
 class CallRunner(Generic[R]):
-    """Runs the calls of a step together, at most `limit` at once, and gives what `run` returns in the order of the calls.
+    """Runs the calls of a step together, at most `limit` at once; gives what `run` returns in the order of the calls.
 
     Nothing runs before `next_result` is first awaited. When its awaiter is cancelled, or a call raises, all that still
     runs is cancelled and waited for. Raises `InvalidInputError` for a `limit` below 1.

@@ -17,6 +17,7 @@ from turnout.tools.mcp_results import read_result
 from turnout.tools.tool import NeedsApproval, Tool
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from turnout.tools.mcp_session import MCPSession
@@ -30,7 +31,8 @@ class MCPServer:
     `env` is added to the few variables that a command inherits (`PATH`, `HOME` and such; no keys); `headers` go with
     each HTTP request. `prefix` goes before the name of each tool; `include` and `exclude` are names of the server's
     tools, or a function of the name. `needs_approval` and `timeout_s` hold for each tool. The connection is made at the
-    first use, or by ``async with``; leave that, or await `close`, to end it. Raises `ConfigurationError` where neither
+    first use, or by ``async with``; leave that, or await `close`, to end it. Each event loop has a connection (and
+    process) of its own. Raises `ConfigurationError` where neither
     or both of command and URL are given.
     """
 
@@ -62,7 +64,7 @@ class MCPServer:
         self.needs_approval = needs_approval
         self.timeout_s = timeout_s
         self.connect_timeout_s = connect_timeout_s
-        self._session: MCPSession | None = None
+        self._sessions: dict[AbstractEventLoop, MCPSession] = {}
 
     def __repr__(self) -> str:
         return f"MCPServer({self.label!r})"
@@ -80,9 +82,12 @@ class MCPServer:
         await self.close()
 
     async def close(self) -> None:
-        """End the connection and the server's process; returns when both are gone. Safe to repeat."""
-        session, self._session = self._session, None
-        if session is not None:
+        """End the connections and the server's processes, of each event loop; returns when they are gone.
+
+        Safe to repeat.
+        """
+        while self._sessions:
+            _, session = self._sessions.popitem()
             await session.close()
 
     async def tools(self) -> list[Tool]:
@@ -138,16 +143,21 @@ class MCPServer:
 
     async def _connect(self) -> MCPSession:
         """Return the session of this event loop, opened where there is none or the last one has ended."""
+        import asyncio
+
         from turnout.tools.mcp_session import MCPSession
 
-        session = self._session
+        loop = asyncio.get_running_loop()
+        session = self._sessions.get(loop)
         if session is None or not session.is_usable:
-            session = self._session = MCPSession(self)
+            for ended in [known for known in self._sessions if known.is_closed()]:
+                self._sessions.pop(ended, None)
+            session = self._sessions[loop] = MCPSession(self)
         try:
             await session.wait_ready()
         except BaseException:
-            if self._session is session and not session.is_usable:
-                self._session = None
+            if self._sessions.get(loop) is session and not session.is_usable:
+                del self._sessions[loop]
             raise
         return session
 

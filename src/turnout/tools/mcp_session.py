@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from turnout.tools.mcp import MCPServer
 
 _STDERR_SHOWN = 1000
+_OUTSIDE_TIMEOUT_S = 10.0
 
 
 class MCPSession:
@@ -36,8 +37,8 @@ class MCPSession:
 
     @property
     def is_usable(self) -> bool:
-        """Whether the session lives, in the running event loop."""
-        return self._loop is asyncio.get_running_loop() and not self._task.done() and not self._stop.is_set()
+        """Whether the session lives."""
+        return not self._task.done() and not self._stop.is_set()
 
     @property
     def client(self) -> Any:
@@ -66,15 +67,25 @@ class MCPSession:
         )
 
     async def close(self) -> None:
-        """End the session and wait for it, and for the server's process."""
+        """End the session and wait for it, and for the server's process; from any event loop."""
         if self._loop is not asyncio.get_running_loop():
-            return  # its loop has ended, and took its tasks along
+            await self._close_from_outside()
+            return
         self._stop.set()
         if not self._ready.done():
             self._task.cancel()
         await asyncio.wait([self._task])
         if not self._task.cancelled():
             self._task.exception()  # seen: `wait_ready` or the failed call has told it
+
+    async def _close_from_outside(self) -> None:
+        """Have the session's own loop close it; a loop that has ended took its tasks along."""
+        if not self._loop.is_running():
+            with suppress(RuntimeError):  # closed
+                self._loop.call_soon_threadsafe(self._stop.set)
+            return
+        closing = asyncio.run_coroutine_threadsafe(self.close(), self._loop)
+        await asyncio.wait([asyncio.wrap_future(closing)], timeout=_OUTSIDE_TIMEOUT_S)  # it may stop meanwhile
 
     async def _hold(self) -> None:
         try:
