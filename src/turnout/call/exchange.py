@@ -162,7 +162,7 @@ async def post(
     deadline, kind = clock.until_head()
     request = HTTPRequest(
         method="POST",
-        url=route.url,
+        url=encoded.url or route.url,
         headers={"user-agent": USER_AGENT, **encoded.headers, **route.headers},
         body=encoded.body,
         connect_s=clock.connect_s,

@@ -51,6 +51,8 @@ class EncodedRequest(Struct, frozen=True, kw_only=True):
     added: frozenset[str] = frozenset()
     translated: frozenset[str] = frozenset()
     warnings: tuple[Warning, ...] = ()
+    url: str | None = None
+    """The endpoint, where it depends on the request; `None`: the route's own."""
 
 
 class StreamDecoder(Protocol):

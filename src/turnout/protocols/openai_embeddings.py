@@ -19,10 +19,10 @@ from msgspec import Struct
 from turnout.errors import InvalidInputError, ResponseError
 from turnout.messages import Message
 from turnout.protocols import EncodedRequest
-from turnout.protocols.openai_chat.error_bodies import is_web_page, read_hidden_report, read_report
-from turnout.protocols.openai_chat.errors import decode_error, error_from_report
-from turnout.protocols.openai_chat.json_values import check_value
-from turnout.protocols.openai_chat.wire import is_object, quote, try_read_json
+from turnout.protocols.error_bodies import is_web_page, read_hidden_report, read_report
+from turnout.protocols.errors import decode_error, error_from_report
+from turnout.protocols.json_reading import is_object, quote, try_read_json
+from turnout.protocols.json_values import check_value
 from turnout.requests import EmbeddingRequest, merge_deep
 from turnout.responses import EmbeddingResponse, Warning
 from turnout.usage import Usage

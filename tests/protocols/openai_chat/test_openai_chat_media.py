@@ -12,8 +12,9 @@ from msgspec import structs
 from turnout.errors import InvalidInputError
 from turnout.media import sniff_media_type
 from turnout.messages import Audio, File, Image, Message, Text, ToolCall
+from turnout.protocols.media_bytes import tidy_base64
 from turnout.protocols.openai_chat import encode, parse_messages
-from turnout.protocols.openai_chat.media_parts import tidy_base64, write_media
+from turnout.protocols.openai_chat.media_parts import write_media
 from turnout.requests import ModelRequest
 
 

@@ -4,9 +4,9 @@ Source: OpenAI's OpenAPI description, `POST /chat/completions`; departures from 
 some twenty providers.
 """
 
+from turnout.protocols.errors import decode_error
 from turnout.protocols.openai_chat.decode import decode
 from turnout.protocols.openai_chat.encode import encode
-from turnout.protocols.openai_chat.errors import decode_error
 from turnout.protocols.openai_chat.incoming import parse_messages
 from turnout.protocols.openai_chat.stream import StreamDecoder
 

@@ -18,9 +18,10 @@ from turnout.chunks import (
     TextStart,
 )
 from turnout.messages import Image, Message, Part, Reasoning, Refusal, ServerTool, Text
+from turnout.protocols.json_reading import as_text, is_array, is_object, objects
 from turnout.protocols.openai_chat.calls import CallTracker, PendingCall
 from turnout.protocols.openai_chat.thinking import DetailLog, ThinkSplitter, read_reasoning, read_thinking_part
-from turnout.protocols.openai_chat.wire import Call, as_text, is_array, is_object, objects
+from turnout.protocols.openai_chat.wire import Call
 from turnout.responses import Warning
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from os import urandom
 from typing import TYPE_CHECKING
 
 from turnout.chunks import ToolCallDelta, ToolCallEnd, ToolCallStart
 from turnout.messages import ToolCall
-from turnout.protocols.openai_chat.wire import read_object
+from turnout.protocols.json_reading import read_object
+from turnout.protocols.tool_calls import make_call_id, read_call
 
 if TYPE_CHECKING:
     from turnout.chunks import Chunk
@@ -61,12 +61,7 @@ class PendingCall:
         written = "".join(self.pieces)
         if self.is_custom:
             return ToolCall(self.id, self.name, {"input": written})
-        if not written.strip() or written == "null":
-            return ToolCall(self.id, self.name, {})
-        arguments = read_object(written)
-        if arguments is None:
-            return ToolCall(self.id, self.name, {}, invalid_arguments=written)
-        return ToolCall(self.id, self.name, arguments)
+        return read_call(self.id, self.name, written)
 
 
 class _BraceCounter:
@@ -178,7 +173,7 @@ def start(call: PendingCall) -> list[Chunk]:
     """Return the chunks that begin `call`, with the arguments that came before its name; a missing id is made up."""
     call.is_started = True
     if not call.id:
-        call.id = f"call_{urandom(12).hex()}"
+        call.id = make_call_id()
     begun: list[Chunk] = [ToolCallStart(call.id, call.name)]
     return [*begun, ToolCallDelta(call.id, "".join(call.pieces))] if call.pieces else begun
 

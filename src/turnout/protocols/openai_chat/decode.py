@@ -5,20 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from turnout.errors import ResponseError
-from turnout.protocols.openai_chat.error_bodies import is_web_page, read_hidden_report, read_report
-from turnout.protocols.openai_chat.errors import error_from_report
+from turnout.protocols.error_bodies import is_web_page, read_hidden_report, read_report
+from turnout.protocols.errors import error_from_report
+from turnout.protocols.json_reading import UnreadableJSONError, is_object, quote, read_json, try_read_json
 from turnout.protocols.openai_chat.reasons import is_error
 from turnout.protocols.openai_chat.stream import StreamDecoder
-from turnout.protocols.openai_chat.wire import (
-    Body,
-    UnreadableJSONError,
-    convert_leniently,
-    is_object,
-    quote,
-    read_json,
-    read_strictly,
-    try_read_json,
-)
+from turnout.protocols.openai_chat.wire import Body, convert_leniently, read_strictly
 from turnout.responses import ErrorReport
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import msgspec
 
 from turnout.errors import InvalidInputError
 from turnout.protocols import EncodedRequest
-from turnout.protocols.openai_chat.json_values import check_value
+from turnout.protocols.json_values import check_value
 from turnout.protocols.openai_chat.outgoing import write_messages
 from turnout.protocols.openai_chat.settings import write_settings
 from turnout.requests import merge_deep

@@ -22,9 +22,10 @@ from turnout.messages import (
     ToolResult,
     Video,
 )
-from turnout.protocols.openai_chat.media_parts import audio_type, tidy_base64
+from turnout.protocols.json_reading import is_array, is_object, read_object
+from turnout.protocols.media_bytes import tidy_base64
+from turnout.protocols.openai_chat.media_parts import audio_type
 from turnout.protocols.openai_chat.thinking import read_details, read_thinking_part
-from turnout.protocols.openai_chat.wire import is_array, is_object, read_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

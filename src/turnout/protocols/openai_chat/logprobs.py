@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from turnout.protocols.openai_chat.wire import is_array, is_object, objects
+from turnout.protocols.json_reading import is_array, is_object, objects
 from turnout.responses import TokenLogprob
 
 

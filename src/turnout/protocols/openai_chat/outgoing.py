@@ -8,7 +8,7 @@ import msgspec
 
 from turnout.errors import InvalidInputError
 from turnout.messages import Media, Message, Reasoning, Refusal, Role, ServerTool, Text, ToolCall, ToolResult
-from turnout.protocols.openai_chat.json_values import check_value
+from turnout.protocols.json_values import check_value
 from turnout.protocols.openai_chat.media_parts import write_media
 from turnout.requests import merge_deep
 from turnout.responses import Warning

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from turnout.protocols.json_values import check_value
 from turnout.protocols.openai_chat.effort import write_effort
-from turnout.protocols.openai_chat.json_values import check_value
 from turnout.requests import ModelSettings
 from turnout.responses import Warning
 

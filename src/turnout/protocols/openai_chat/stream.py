@@ -6,23 +6,14 @@ from typing import TYPE_CHECKING
 
 from turnout.chunks import ErrorChunk, UsageChunk
 from turnout.errors import MalformedStreamError, TruncatedStreamError
+from turnout.protocols.error_bodies import read_hidden_report, read_report
+from turnout.protocols.json_reading import UnreadableJSONError, is_object, quote, read_json, try_read_json
 from turnout.protocols.openai_chat.answer import Answer
 from turnout.protocols.openai_chat.calls import separate_calls
-from turnout.protocols.openai_chat.error_bodies import read_hidden_report, read_report
 from turnout.protocols.openai_chat.logprobs import read_logprobs
 from turnout.protocols.openai_chat.reasons import is_error, read_finish_reason
 from turnout.protocols.openai_chat.tokens import has_counts, read_usage
-from turnout.protocols.openai_chat.wire import (
-    Body,
-    UnreadableJSONError,
-    convert_counts,
-    convert_leniently,
-    is_object,
-    quote,
-    read_json,
-    read_strictly,
-    try_read_json,
-)
+from turnout.protocols.openai_chat.wire import Body, convert_counts, convert_leniently, read_strictly
 from turnout.responses import ModelResponse, Warning
 from turnout.usage import Usage
 

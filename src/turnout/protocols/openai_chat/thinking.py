@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from turnout.protocols.openai_chat.wire import Delta, is_array, is_object, objects
+from turnout.protocols.json_reading import is_array, is_object, objects
+
+if TYPE_CHECKING:
+    from turnout.protocols.openai_chat.wire import Delta
 
 OPENING = "<think>"
 CLOSING = "</think>"

@@ -30,7 +30,11 @@ def add_tools(body: dict[str, Any], request: ModelRequest, route: Route) -> set[
 
 
 def _write_tool(tool: ToolSpec, route: Route) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "object", "properties": {}, **tool.parameters}  # some servers refuse a tool without them
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {},
+        **tool.parameters,
+    }  # some servers refuse a tool without them
     function = {"name": tool.name, "description": tool.description, "parameters": _fit(schema, route)}
     return {"type": "function", "function": function}
 

@@ -17,8 +17,8 @@ from turnout.errors import (
     ServerError,
     status_error_class,
 )
-from turnout.protocols.openai_chat.error_bodies import read_error_body
-from turnout.protocols.openai_chat.wire import is_object, objects
+from turnout.protocols.error_bodies import read_error_body
+from turnout.protocols.json_reading import is_object, objects
 from turnout.responses import REQUEST_ID_HEADERS, ErrorReport
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from turnout.errors import redact_bytes
-from turnout.protocols.openai_chat.wire import as_text, is_array, is_object, objects, try_read_json
+from turnout.protocols.json_reading import as_text, is_array, is_object, objects, try_read_json
 from turnout.responses import ErrorReport
 
 if TYPE_CHECKING:

@@ -1,0 +1,101 @@
+"""JSON that comes from servers, read leniently where it is not what it should be."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+import msgspec
+
+from turnout.errors import redact_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class UnreadableJSONError(ValueError):
+    """The bytes are not JSON; `is_cut` tells whether they are the beginning of some."""
+
+    def __init__(self, *, is_cut: bool) -> None:
+        super().__init__("cut JSON" if is_cut else "not JSON")
+        self.is_cut = is_cut
+
+
+def read_json(data: bytes) -> Any:
+    """Read any JSON, also what only Python's own reader takes: NaN, lone surrogates (made U+FFFD), bytes not UTF-8.
+
+    Raises `UnreadableJSONError`.
+    """
+    is_cut = False
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError as error:
+        is_cut = str(error) == "Input data was truncated"
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return _mend(json.loads(data.decode("utf-8-sig", "replace")))
+    except (ValueError, RecursionError):
+        raise UnreadableJSONError(is_cut=is_cut) from None
+
+
+def try_read_json(data: bytes) -> Any:
+    """Read JSON as `read_json` does; `None` where it cannot."""
+    try:
+        return read_json(data)
+    except UnreadableJSONError:
+        return None
+
+
+def read_object(text: str) -> dict[str, Any] | None:
+    """Read the JSON object in `text` by the letter of the standard; `None` where it is none."""
+    try:
+        value = msgspec.json.decode(text.encode())
+    except (ValueError, RecursionError):
+        return None
+    return value if is_object(value) else None
+
+
+def quote(data: bytes, secrets: Sequence[str]) -> str:
+    """Return the first 200 bytes of `data` as text, for a message; `secrets` go first, lest one be cut in two."""
+    return redact_bytes(data, secrets)[:200].decode("utf-8", "replace")
+
+
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Tell whether a value read from JSON is an object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: object) -> TypeGuard[list[Any]]:
+    """Tell whether a value read from JSON is an array."""
+    return isinstance(value, list)
+
+
+def objects(value: object) -> list[dict[str, Any]]:
+    """Return the objects of an array; nothing where `value` is no array."""
+    return [item for item in value if is_object(item)] if is_array(value) else []
+
+
+def as_text(value: object) -> str | None:
+    """Return `value` when it is text, and a number as text (seen as ids); else `None`."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) else None
+
+
+def as_count(value: object) -> int | None:
+    """Return a count of tokens or an index, also one written as 3.0; `None` for anything that is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0 or value % 1:
+        return None
+    return int(value)
+
+
+def _mend(value: Any) -> Any:
+    """Replace lone surrogates, which no UTF-8 can hold, in every text of `value`."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if is_array(value):
+        return [_mend(item) for item in value]
+    if is_object(value):
+        return {_mend(key): _mend(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,23 @@
+"""Tool calls read from what a model wrote, the same for every wire format."""
+
+from __future__ import annotations
+
+from os import urandom
+
+from turnout.messages import ToolCall
+from turnout.protocols.json_reading import read_object
+
+
+def read_call(identity: str, name: str, written: str) -> ToolCall:
+    """Return the call whose arguments are the JSON text `written`; what is no object is kept as it was written."""
+    if not written.strip() or written == "null":
+        return ToolCall(identity, name, {})
+    arguments = read_object(written)
+    if arguments is None:
+        return ToolCall(identity, name, {}, invalid_arguments=written)
+    return ToolCall(identity, name, arguments)
+
+
+def make_call_id() -> str:
+    """Return an id for a call that came without one."""
+    return f"call_{urandom(12).hex()}"
