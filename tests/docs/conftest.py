@@ -2,25 +2,91 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from itertools import takewhile
+from typing import Any
 
 import pytest
 
-from provider import Exchange, Provider, answer, reply, stream
+from provider import Exchange, Provider, Reply, answer, events, reply, stream
+from tool_replies import call, calls, streamed_calls
 from turnout.agent.runtime import default_runtime
 from turnout.routing.hosts import base_url_variable
 
 PROVIDERS = {"ovhcloud": "OVHCLOUD_API_KEY", "mistral": "MISTRAL_API_KEY", "groq": "GROQ_API_KEY"}
 """The providers that pages call, with the variables of their keys."""
 
+WORDS = {"name": "Ada Lovelace", "city": "Paris", "to": "ada@example.com"}
+NUMBERS = {"age": 36}
+"""What stands in arguments and structured output, by the name of the field."""
+
 
 async def answer_as_asked(exchange: Exchange) -> None:
-    """Answer whole or streamed, as the request wants it, in the name of the model that was asked."""
+    """Answer as the request wants it: whole or streamed, with vectors, tool calls, JSON of a schema, or a text.
+
+    Each tool that is offered is called once with arguments that fit its schema; after that the answer is what the
+    tools returned.
+    """
     if exchange.request.method == "CONNECT":  # a page tried to reach another host
         await exchange.head(403, content_length="0")
         return
     body = exchange.request.json
-    await (stream() if body.get("stream") else reply(answer(model=body["model"])))(exchange)
+    await (_embed(body) if "input" in body else _chat(body))(exchange)
+
+
+def _chat(body: dict[str, Any]) -> Reply:
+    is_stream, last = body.get("stream"), body["messages"][-1]
+    if body.get("tools") and last["role"] == "user":
+        wanted = [_call(tool["function"], f"call_{n}") for n, tool in enumerate(body["tools"], 1)]
+        return streamed_calls(*wanted) if is_stream else calls(*wanted)
+    text = None
+    if body.get("response_format", {}).get("type") == "json_schema":
+        schema = body["response_format"]["json_schema"]["schema"]
+        text = json.dumps(_fill(schema, schema.get("$defs", {})))
+    elif last["role"] == "tool":
+        results = takewhile(lambda message: message["role"] == "tool", reversed(body["messages"]))
+        text = " ".join(reversed([message["content"] for message in results]))
+    if is_stream:
+        return stream() if text is None else stream(events([text[at : at + 8] for at in range(0, len(text), 8)]))
+    return reply(answer(model=body["model"], **({} if text is None else {"text": text})))
+
+
+def _call(function: dict[str, Any], identity: str) -> dict[str, Any]:
+    return call(function["name"], _fill(function.get("parameters", {}), {}), identity)
+
+
+def _fill(schema: dict[str, Any], definitions: dict[str, Any], name: str = "") -> Any:
+    """Return a value that fits `schema`: of a list two, of a choice the first, of what may be left out all."""
+    if "$ref" in schema:
+        return _fill(definitions[schema["$ref"].rpartition("/")[2]], definitions, name)
+    choices = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
+    if choices:
+        return choices[0]
+    for several in ("anyOf", "oneOf"):
+        if several in schema:
+            return _fill(schema[several][0], definitions, name)
+    kind = schema.get("type", "object")
+    match kind if isinstance(kind, str) else kind[0]:
+        case "object":
+            return {key: _fill(inner, definitions, key) for key, inner in schema.get("properties", {}).items()}
+        case "array":
+            return [_fill(schema.get("items", {}), definitions, name)] * 2
+        case "integer" | "number":
+            return NUMBERS.get(name, 2)
+        case "boolean":
+            return True
+        case "null":
+            return None
+        case _:
+            return WORDS.get(name, "a text")
+
+
+def _embed(body: dict[str, Any]) -> Reply:
+    texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
+    data = [{"index": index, "embedding": [1.0, len(text) / 100, 0.5]} for index, text in enumerate(texts)]
+    tokens = 4 * len(texts)
+    return reply({"data": data, "model": body["model"], "usage": {"prompt_tokens": tokens, "total_tokens": tokens}})
 
 
 @pytest.fixture
