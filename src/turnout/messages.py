@@ -18,11 +18,15 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|data:", re.IGNORECASE)
 
 
 class Text(Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True, tag="text", tag_field="type"):
-    """Text, exactly as written; never trimmed. `provider_options` is that of `Media` (``cache_control``, say)."""
+    """Text, exactly as written; never trimmed. `provider_options` is that of `Media` (``cache_control``, say).
+
+    `citations` are the sources that the model names for this text, each as its provider wrote it.
+    """
 
     type: ClassVar[Literal["text"]] = "text"
     text: str
     provider_options: dict[str, dict[str, Any]] = {}
+    citations: list[dict[str, Any]] = []
 
 
 class SupportsPath(Protocol):
