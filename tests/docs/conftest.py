@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +18,13 @@ from turnout.routing.hosts import base_url_variable
 PROVIDERS = {"ovhcloud": "OVHCLOUD_API_KEY", "mistral": "MISTRAL_API_KEY", "groq": "GROQ_API_KEY"}
 """The providers that pages call, with the variables of their keys."""
 
-WORDS = {"name": "Ada Lovelace", "city": "Paris", "to": "ada@example.com"}
+WORDS = {"name": "Ada Lovelace", "city": "Paris", "to": "ada@example.com", "text": "Hello!"}
 NUMBERS = {"age": 36}
 """What stands in arguments and structured output, by the name of the field."""
+
+
+FILES = {"cat.png": b"\x89PNG\r\n\x1a\n", "report.pdf": b"%PDF-1.7\n"}
+"""The beginnings of the files that pages name, in the working directory."""
 
 
 async def answer_as_asked(exchange: Exchange) -> None:
@@ -84,7 +89,7 @@ def _fill(schema: dict[str, Any], definitions: dict[str, Any], name: str = "") -
 
 def _embed(body: dict[str, Any]) -> Reply:
     texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
-    data = [{"index": index, "embedding": [1.0, len(text) / 100, 0.5]} for index, text in enumerate(texts)]
+    data = [{"index": index, "embedding": [1.0, len(text) / 100, *[0.5] * 1022]} for index, text in enumerate(texts)]
     tokens = 4 * len(texts)
     return reply({"data": data, "model": body["model"], "usage": {"prompt_tokens": tokens, "total_tokens": tokens}})
 
@@ -101,5 +106,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
         for name in ("HTTP_PROXY", "HTTPS_PROXY"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{server.port}")
         monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+        for name, head in FILES.items():
+            Path(name).write_bytes(head)
         yield server
     default_runtime.cache_clear()
