@@ -1,8 +1,9 @@
 """Make a JSON schema fit the strict mode of OpenAI and those who follow it, and take the nulls out of the answer.
 
-Source of the rules: https://platform.openai.com/docs/guides/structured-outputs, "Supported schemas" (2026-11): every
-object is closed and requires all its fields, an optional field is nullable, the root is an object, and these keywords
-alone are known.
+Source of the rules: https://developers.openai.com/api/docs/guides/structured-outputs, "Supported schemas" (as of
+2026-08; the sizes were raised in 2025-07): every object is closed and requires all its fields, an optional field is
+nullable, the root is an object and no ``anyOf``, and these keywords and formats alone are listed. Whether the root is
+a level of nesting is not said there: here it is the first.
 """
 
 from __future__ import annotations
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 MAX_PROPERTIES = 5000
 MAX_LEVELS = 10
+MAX_NAME_CHARACTERS = 120_000
+"""Of the names of fields and definitions, and the values of enum and const, together."""
+MAX_CHOICES = 1000
+MANY_CHOICES = 250
+MAX_CHARACTERS_OF_MANY = 15_000
+"""Of the strings of one enum that has over `MANY_CHOICES`."""
 _KEPT = frozenset(
     (
         *("type", "enum", "const", "anyOf", "$ref", "properties", "required", "items", "description", "title"),
@@ -81,13 +88,14 @@ def _make_strict(schema: JsonSchema) -> JsonSchema:
     try:
         root = resolve_ref(schema, schema["$ref"]) if isinstance(schema.get("$ref"), str) else schema
         made = strict.visit(root, "the root", 0)
-        if made.get("type") != "object":
+        if made.get("type") != "object" or "anyOf" in made:
             raise _NotStrict("the root is not an object")
         definitions = {name: strict.visit(strict.definition(name), name, 1) for name in strict.wanted()}
     except InvalidToolError as error:
         raise _NotStrict(error.message) from None
-    if strict.properties > MAX_PROPERTIES:
-        raise _NotStrict(f"it has over {MAX_PROPERTIES} fields")
+    except RecursionError:
+        raise _NotStrict("it is nested too deeply") from None
+    strict.check_size()
     return {**made, "$defs": definitions} if definitions else made
 
 
@@ -103,6 +111,8 @@ class _Strict:
     def __init__(self, root: JsonSchema) -> None:
         self.root = root
         self.properties = 0
+        self.choices = 0
+        self.characters = 0
         self.names: dict[str, str] = {}
         """The name in the new `$defs` of each reference met."""
         self._done = 0
@@ -117,13 +127,20 @@ class _Strict:
         """Return the definition of a new name."""
         return resolve_ref(self.root, next(reference for reference, own in self.names.items() if own == name))
 
+    def check_size(self) -> None:
+        """Raise `_NotStrict` for a schema that is too large."""
+        if self.properties > MAX_PROPERTIES:
+            raise _NotStrict(f"it has over {MAX_PROPERTIES} fields")
+        if self.choices > MAX_CHOICES:
+            raise _NotStrict(f"its enums have over {MAX_CHOICES} values")
+        if self.characters + sum(map(len, self.names.values())) > MAX_NAME_CHARACTERS:
+            raise _NotStrict(f"its names and enum values have over {MAX_NAME_CHARACTERS} characters")
+
     def visit(self, schema: Any, place: str, level: int) -> JsonSchema:
         if not isinstance(schema, dict) or not any(
             key in schema for key in ("type", "enum", "const", "anyOf", "oneOf", "$ref", "properties", "allOf")
         ):
             raise _NotStrict(f"{place} takes any value")
-        if level > MAX_LEVELS:
-            raise _NotStrict(f"{place} is nested over {MAX_LEVELS} levels deep")
         given = _unwrap(cast("JsonSchema", schema))
         refused = next((keyword for keyword in _REFUSED if given.get(keyword) not in (None, False)), None)
         if refused:
@@ -137,13 +154,16 @@ class _Strict:
             made["anyOf"] = [self.visit(member, place, level) for member in cast("list[Any]", made["anyOf"])]
         if "const" in made:
             made["enum"] = [made.pop("const")]
-        if "enum" in made and "type" not in made:
-            made["type"] = _types_of(made["enum"])
+        if "enum" in made:
+            self._count_choices(made["enum"], place)
+            made.setdefault("type", _types_of(made["enum"]))
         self._visit_inside(given, made, place, level)
         return _tell(given, made)
 
     def _visit_inside(self, given: JsonSchema, made: JsonSchema, place: str, level: int) -> None:
         kinds = _as_list(made.get("type"))
+        if level >= MAX_LEVELS and ("object" in kinds or "array" in kinds or "properties" in made):
+            raise _NotStrict(f"{place} is nested over {MAX_LEVELS} levels deep")
         if "object" in kinds or "properties" in made:
             self._close(given, made, place, level)
         if "array" in kinds and "prefixItems" in given:
@@ -152,6 +172,13 @@ class _Strict:
         elif "array" in kinds:
             made["items"] = self.visit(given.get("items"), f"an item of {place}", level + 1)
 
+    def _count_choices(self, values: list[Any], place: str) -> None:
+        characters = sum(len(value) for value in values if isinstance(value, str))
+        self.choices += len(values)
+        self.characters += characters
+        if len(values) > MANY_CHOICES and characters > MAX_CHARACTERS_OF_MANY:
+            raise _NotStrict(f"the values of {place} have over {MAX_CHARACTERS_OF_MANY} characters")
+
     def _close(self, given: JsonSchema, made: JsonSchema, place: str, level: int) -> None:
         properties = cast("dict[str, Any]", given.get("properties") or {})
         if given.get("additionalProperties", not properties and "properties" not in given) is not False and (
@@ -159,6 +186,7 @@ class _Strict:
         ):
             raise _NotStrict(f"{place} takes any keys")
         self.properties += len(properties)
+        self.characters += sum(map(len, properties))
         required = cast("list[str]", given.get("required") or [])
         made["properties"] = {
             name: self._field(inner, f"`{name}`", level + 1, is_required=name in required)

@@ -10,6 +10,7 @@ import msgspec
 
 from turnout.messages import Media, Text
 
+_MAX_LEVELS = 50
 DONE = "done"
 """What a model reads when a function annotated ``-> None`` has run; any other None is ``null``."""
 
@@ -32,7 +33,7 @@ def render_result(value: Any, *, returns_nothing: bool = False) -> str:
         return "\n".join(_describe_part(item) for item in cast("list[Any]", value))
     kind = type(cast("object", value)).__name__
     try:
-        return msgspec.json.encode(value, enc_hook=_encode).decode()
+        return msgspec.json.encode(_without_media(value), enc_hook=_encode).decode()
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise TypeError(f"returned a {kind} that is no JSON ({error}): return str, dict or list") from None
 
@@ -59,6 +60,29 @@ def _describe_part(part: Any) -> str:
         size = len(part.data) if part.data is not None else None
         return note_media(type(part).__name__.lower(), part.media_type, size)
     return make_writable(part.text) if isinstance(part, Text) else render_result(part)
+
+
+def _without_media(value: Any, level: int = 0) -> Any:
+    """Return `value` with the media inside replaced by notes (their bytes would be text of millions of tokens)."""
+    if isinstance(value, (Text, Media)):
+        return _describe_part(value)
+    if level > _MAX_LEVELS or isinstance(value, (str, int, float, type)) or value is None:
+        return value
+    inside = _parts_of(value)
+    changed = {key: _without_media(part, level + 1) for key, part in inside.items()}
+    if all(changed[key] is part for key, part in inside.items()):
+        return value
+    return list(changed.values()) if isinstance(value, (list, tuple)) else changed
+
+
+def _parts_of(value: Any) -> dict[Any, Any]:
+    """Return what is inside a mapping, list, tuple, dataclass or Struct, by key, place or field."""
+    if isinstance(value, dict):
+        return cast("dict[Any, Any]", value)
+    if isinstance(value, (list, tuple)):
+        return dict(enumerate(cast("list[Any]", value)))
+    fields = getattr(value, "__struct_fields__", None) or getattr(value, "__dataclass_fields__", None) or ()
+    return {name: getattr(value, name) for name in fields if hasattr(value, name)}
 
 
 def _encode(value: Any) -> Any:
