@@ -128,7 +128,7 @@ lock: ## write requirements/dev.txt anew: every development tool with its versio
 	@.venv-lock/bin/pip install --quiet pip-tools
 	@CUSTOM_COMPILE_COMMAND='make lock' .venv-lock/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras \
 	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
-	  --extra cli --extra local --extra mcp --extra otel --extra postgres --output-file requirements/dev.txt requirements/dev.in pyproject.toml
+	  --extra cli --extra local --extra mcp --extra otel --extra postgres --extra aws --extra vertex --output-file requirements/dev.txt requirements/dev.in pyproject.toml
 
 .PHONY: clean
 clean: ## remove all that these targets made (not the embedded model: it is in your cache)
