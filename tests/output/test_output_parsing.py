@@ -39,12 +39,14 @@ def person(value: dict[str, Any]) -> Person:
     return Person(value["name"], value["age"], friend and person(friend))
 
 
-@given(people(), PROSE, PROSE, st.sampled_from(["", "```json\n", "```\n", "```"]), st.booleans(), st.booleans())
+@given(
+    people(), PROSE, PROSE, st.sampled_from(["", "```json\n", "```\n", "```"]), st.tuples(st.booleans(), st.booleans())
+)
 def test_an_object_is_found_in_prose_and_fences(
-    value: dict[str, Any], before: str, after: str, fence: str, is_pretty: bool, is_ascii: bool
+    value: dict[str, Any], before: str, after: str, fence: str, style: tuple[bool, bool]
 ) -> None:
     end = "\n```" if fence else ""
-    text = f"{before}{fence}{write(value, is_pretty, is_ascii)}{end}{after}"
+    text = f"{before}{fence}{write(value, *style)}{end}{after}"
     assert Output[Person](Person).parse(text) == person(value)
 
 

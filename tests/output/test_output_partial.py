@@ -76,7 +76,7 @@ def test_snapshots_grow_into_the_parsed_value(
     assert all(map(grows, told, told[1:]))
 
 
-@given(st.lists(st.integers() | st.floats(allow_nan=False, allow_infinity=False)), CUTS, st.booleans())
+@given(st.lists(st.integers(-999, 999) | st.floats(allow_nan=False, allow_infinity=False)), CUTS, st.booleans())
 def test_elements_are_the_final_list(values: list[float], sizes: list[int], is_fenced: bool) -> None:
     text = json.dumps({"value": values})
     text = f"```\n{text}\n```\nThat is all." if is_fenced else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -13,18 +14,24 @@ if TYPE_CHECKING:
 
     from turnout.requests import OutputSpec, ToolSpec
 
+_DEFINITIONS = ("$defs", "definitions")
+_REFERENCE = re.compile(r"#(?:/(?:\$defs|definitions)/(.+))?")
+
 
 def add_instruction(messages: Sequence[Message], instruction: str) -> list[Message]:
     """Return `messages` with `instruction` at the end of the first system message, or as one of its own."""
     if messages and messages[0].role == "system":
         first = messages[0]
         parts: list[Part] = [*first.content, Text(f"\n\n{instruction}")]
-        return [msgspec.structs.replace(first, content=[_join(parts)]), *messages[1:]]
+        return [msgspec.structs.replace(first, content=_join(parts)), *messages[1:]]
     return [Message.system(instruction), *messages]
 
 
-def _join(parts: Sequence[Part]) -> Text:
-    return Text("".join([part.text for part in parts if isinstance(part, Text)]))
+def _join(parts: list[Part]) -> list[Part]:
+    """Return `parts` as one text, unless one of them has options of its own."""
+    if all(isinstance(part, Text) and not part.provider_options for part in parts):
+        return [Text("".join([part.text for part in parts if isinstance(part, Text)]))]
+    return parts
 
 
 def call_instruction(choice: str | None) -> str:
@@ -92,13 +99,14 @@ def _object(**properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lift_definitions(schema: dict[str, Any], prefix: str, definitions: dict[str, Any]) -> dict[str, Any]:
-    """Move the ``$defs`` of `schema` to `definitions`, under names of their own, and point its references there."""
-    own: dict[str, Any] = schema.get("$defs", {})
-    if not own:
-        return schema
-    rest = {key: value for key, value in schema.items() if key != "$defs"}
+    """Move the definitions of `schema` to `definitions`, under names of their own, and point its references there."""
+    own: dict[str, Any] = {**schema.get("definitions", {}), **schema.get("$defs", {})}
+    rest = {key: value for key, value in schema.items() if key not in _DEFINITIONS}
+    pointed = _repoint(rest, prefix)
     definitions.update({f"{prefix}.{name}": _repoint(value, prefix) for name, value in own.items()})
-    return _repoint(rest, prefix)
+    if f'"#/$defs/{prefix}"' in _json([pointed, own and definitions]):  # it refers to itself
+        definitions[prefix] = pointed
+    return pointed
 
 
 def _repoint(value: Any, prefix: str) -> Any:
@@ -108,8 +116,9 @@ def _repoint(value: Any, prefix: str) -> Any:
         return value
     pointed: dict[str, Any] = {}
     for key, item in cast("dict[str, Any]", value).items():
-        if key == "$ref" and isinstance(item, str) and item.startswith("#/$defs/"):
-            pointed[key] = f"#/$defs/{prefix}.{item.removeprefix('#/$defs/')}"
+        target = _REFERENCE.fullmatch(item) if key == "$ref" and isinstance(item, str) else None
+        if target is not None:
+            pointed[key] = f"#/$defs/{prefix}.{target[1]}" if target[1] else f"#/$defs/{prefix}"
         else:
             pointed[key] = _repoint(item, prefix)
     return pointed
@@ -137,7 +146,7 @@ def spell_calls(messages: Sequence[Message]) -> list[Message]:
         rest = [_spell_call(part) if isinstance(part, ToolCall) else part for part in message.content]
         rest = [part for part in rest if not isinstance(part, (ToolResult, Reasoning))]
         if rest:
-            spelled.append(_with_content(message, rest))
+            spelled.append(_with_content(message, rest, role="user" if message.role == "tool" else message.role))
     return [*spelled, Message.user("\n".join(results))] if results else spelled
 
 
@@ -162,10 +171,10 @@ def spell_reports(messages: Sequence[Message]) -> list[Message]:
     return told
 
 
-def _with_content(message: Message, content: Sequence[Part], role: Role | None = None) -> Message:
-    if content == message.content:
+def _with_content(message: Message, content: Sequence[Part], role: Role) -> Message:
+    if content == message.content and role == message.role:
         return message
-    return msgspec.structs.replace(message, content=list(content), role=role or message.role)
+    return msgspec.structs.replace(message, content=list(content), role=role)
 
 
 def _report(call: ToolCall, result: ToolResult | None) -> str:

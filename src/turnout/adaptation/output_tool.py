@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class OutputToolRewriter:
     """Turns the call of the output tool into text; calls of other tools stay calls.
 
-    Where other tools are called in the same answer, the output was given too early: it is left out, and the run goes
-    on with what the tools answer.
+    Prose before it stays, as a stream has told it by then. Where other tools are called in the same answer, the output
+    was given too early: it is left out, and the run goes on with what the tools answer.
     """
 
     def __init__(self, name: str) -> None:
@@ -39,9 +39,9 @@ class OutputToolRewriter:
         outputs = [part for part in parts if isinstance(part, ToolCall) and part.name == self._name]
         if not outputs:
             return response
-        kept: list[Part] = [part for part in parts if part not in outputs and (others or not isinstance(part, Text))]
+        kept: list[Part] = [part for part in parts if part not in outputs]
         if not others:
-            kept.append(Text(self._written.get(outputs[-1].id) or _spell(outputs[-1])))
+            kept += [Text(self._written.get(call.id) or _spell(call)) for call in outputs]
             response.finish_reason = "stop" if response.finish_reason == "tool_calls" else response.finish_reason
         response.message = Message("assistant", kept)
         return response

@@ -86,7 +86,8 @@ def _choose_tool(request: ModelRequest, route: Route, refused: frozenset[str]) -
     """Return `request` with a tool choice that the server takes; the prompt asks where it takes none."""
     choice = request.tool_choice
     if not request.tools or choice in (None, "auto"):
-        return Adapted(request=request)
+        is_refused = choice is not None and "tool_choice" in refused
+        return Adapted(request=structs.replace(request, tool_choice=None) if is_refused else request)
     if choice == "none":
         return Adapted(request=request if "tool_choice" not in refused else structs.replace(request, tools=()))
     if _takes_choice(route, refused):
@@ -102,12 +103,14 @@ def _choose_tool(request: ModelRequest, route: Route, refused: frozenset[str]) -
 
 def _ask_for_output(request: ModelRequest, route: Route, refused: frozenset[str]) -> Adapted:
     assert request.output is not None  # noqa: S101 - for the type checker
-    mode = request.output.mode or output_mode(route, refused)
+    mode = request.output.mode
+    if mode is None or (lacks_tools(route, refused) if mode == "tool" else "response_format" in refused):
+        mode = output_mode(route, refused)
     if mode in ("json_schema", "json_object") and request.tools and not route.quirks.takes_tools_with_output:
         without = _choose_tool(structs.replace(request, output=None), route, refused)
         return structs.replace(without, is_output_pending=True)
     if mode == "tool":
-        return _force_output_tool(request, request.output)
+        return _force_output_tool(request, request.output, route, refused)
     warnings: tuple[Warning, ...] = ()
     messages = request.messages
     if mode == "json_schema":
@@ -122,18 +125,21 @@ def _ask_for_output(request: ModelRequest, route: Route, refused: frozenset[str]
     return structs.replace(chosen, warnings=warnings + chosen.warnings)
 
 
-def _force_output_tool(request: ModelRequest, output: OutputSpec) -> Adapted:
+def _force_output_tool(request: ModelRequest, output: OutputSpec, route: Route, refused: frozenset[str]) -> Adapted:
     from turnout.adaptation.output_tool import OutputToolRewriter
 
+    own = () if request.tool_choice == "none" else request.tools
+    if own and request.tool_choice not in (None, "auto"):  # one of them has to be called before the output is given
+        without = _choose_tool(structs.replace(request, output=None), route, refused)
+        return structs.replace(without, is_output_pending=True)
+    name = OUTPUT_TOOL
+    while any(tool.name == name for tool in own):
+        name += "_"
     description = output.description or "Give the final answer by calling this tool."
-    tool = ToolSpec(name=OUTPUT_TOOL, description=description, parameters=output.schema)
-    asked = structs.replace(
-        request,
-        tools=(*request.tools, tool),
-        tool_choice="required" if request.tools else OUTPUT_TOOL,
-        output=None,
-    )
-    return Adapted(request=asked, rewriter=OutputToolRewriter(OUTPUT_TOOL))
+    tool = ToolSpec(name=name, description=description, parameters=output.schema)
+    choice = "required" if own else name
+    asked = structs.replace(request, tools=(*own, tool), tool_choice=choice, output=None)
+    return structs.replace(_choose_tool(asked, route, refused), rewriter=OutputToolRewriter(name))
 
 
 def _offer_tools(request: ModelRequest, route: Route) -> tuple[ToolSpec, ...]:

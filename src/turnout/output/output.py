@@ -124,7 +124,7 @@ def _name(kind: Any) -> str:
 
 
 def _find_values(text: str) -> Iterator[Any]:
-    """Yield the JSON values of `text`: the whole of it, what stands in fences, and what its braces and brackets hold."""
+    """Yield the JSON values of `text`: the whole of it, what stands in fences, what its braces and brackets hold."""
     for candidate in (text, *(match[1] for match in _FENCE.finditer(text))):
         value = _read(candidate)
         if value is not _UNREADABLE:
