@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
-from turnout import Agent, Message
+from turnout import Agent, Message, ToolResult
 from turnout.errors import ContextLengthError, LocalModelError
+from turnout.hooks import Hooks, RequestEvent
+from turnout.memory import InMemoryStore, Memory
 
 pytestmark = pytest.mark.local_model
 
@@ -81,3 +85,79 @@ async def test_a_fallback_from_a_model_that_is_not_there() -> None:
 
 def test_the_sync_twins_tell_a_story_too() -> None:
     assert "".join(AGENT.stream_sync("Tell me a story.").text_stream)
+
+
+@dataclass
+class Person:
+    name: str
+    age: int
+
+
+def get_weather(city: str) -> str:
+    """Get the weather in a city."""
+    asked.append(city)
+    return f"sunny, 21 degrees in {city}"
+
+
+asked: list[str] = []
+WITH_TOOLS = Agent(
+    model="local/smollm2-135m-instruct",
+    tools=[get_weather],
+    settings={"temperature": 0, "max_output_tokens": 120},
+    timeouts={"first_chunk_s": 300, "idle_s": 120},
+)
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_a_run_of_two_steps_with_a_tool(is_stream: bool) -> None:
+    asked.clear()
+    question = "What is the weather in Paris?"
+    types: list[str] = []
+    if is_stream:
+        running = WITH_TOOLS.stream(question)
+        types = [chunk.type async for chunk in running]
+        result = await running.result()
+    else:
+        result = await WITH_TOOLS.generate(question)
+    assert asked == ["Paris"]
+    assert [step.finish_reason for step in result.steps][0] == "tool_calls"
+    assert len(result.steps) == 2
+    assert result.text
+    assert result.cost.total == 0
+    assert "emulated_tools" in [warning.code for warning in result.warnings]
+    results = [part for message in result.messages for part in message.content if isinstance(part, ToolResult)]
+    assert [part.content for part in results] == ["sunny, 21 degrees in Paris"]
+    if is_stream:
+        assert [kind for kind in types if kind.startswith("tool")] == [
+            "tool_call_start", "tool_call_delta", "tool_call_end", "tool_result",
+        ]  # fmt: skip
+        assert types.count("step_finish") == 2
+
+
+async def test_a_structured_answer() -> None:
+    result = await WITH_TOOLS.generate("Ada Lovelace is 36 years old. Who is she?", output=Person, tools=[])
+    assert isinstance(result.object, Person)
+    assert (type(result.object.name), type(result.object.age)) == (str, int)
+
+
+async def test_a_conversation_in_a_thread() -> None:
+    sent: list[RequestEvent] = []
+    store = InMemoryStore()
+    agent = Agent(
+        id="local",
+        model="local/smollm2-135m-instruct",
+        settings={"temperature": 0, "max_output_tokens": 24},
+        timeouts={"first_chunk_s": 300, "idle_s": 120},
+        memory=Memory(store),
+        hooks=Hooks(on_request=sent.append),
+    )
+    first = await agent.generate("My name is Ada.", thread="t")
+    result: Any = await agent.generate("What is my name?", thread="t")
+    kept = (await store.load("local", "t")).messages
+    assert [message.role for message in kept] == ["user", "assistant", "user", "assistant"]
+    assert [message.text for message in sent[1].request.messages] == [
+        "My name is Ada.",
+        first.text,
+        "What is my name?",
+    ]
+    assert [message.text for message in result.messages] == [message.text for message in kept]

@@ -54,7 +54,7 @@ async def make_call(
         watch=make_watch(settings.hooks),
         does_pace=settings.does_pace,
         check=options.get("check") or settings.check or "raise",
-        fetched=FetchedMedia(settings.media) if settings.media is not None else None,
+        fetched=FetchedMedia(settings.media),
     )
 
 

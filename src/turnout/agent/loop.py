@@ -145,6 +145,9 @@ class StreamedRun:
         """Return what may be shown of a batch, with what it adds to the structured output."""
         if self._guarded is not None:
             batch = self._guarded.feed(batch)
+        return self._add_output(batch)
+
+    def _add_output(self, batch: list[Chunk]) -> list[Chunk]:
         if self._partial is None:
             return batch
         text = "".join([chunk.text for chunk in batch if type(chunk) is TextDelta])
@@ -158,7 +161,7 @@ class StreamedRun:
         self._tools = await self._steps.begin_tools(answer)
         last: list[Chunk] = []
         if self._guarded is not None and not self._steps.is_refused:
-            last += self._guarded.release(answer.response)
+            last += self._add_output(self._guarded.release(answer.response))
         if self._tools is not None:
             return last
         partial, self._partial = self._partial, None

@@ -10,7 +10,7 @@ from msgspec import structs
 from turnout.agent.pending import PendingRun
 from turnout.agent.plan import RunState, change_call, pick_tools, read_messages, read_plan
 from turnout.agent.result import Result, Step
-from turnout.errors import OutputError
+from turnout.errors import BudgetError, OutputError
 from turnout.messages import Message, ToolCall, ToolResult
 from turnout.responses import Warning
 
@@ -200,6 +200,8 @@ class Steps:
 
     async def _run_tool(self, call: ToolCall) -> ToolResult:
         outcome = await self._call_tool(call)
+        if isinstance(outcome.error, BudgetError):  # of an agent that the tool runs: no model can mend that
+            raise outcome.error
         value: Any = outcome.value
         if isinstance(value, Result):
             self._nested.append(cast("Result[Any]", value))
