@@ -215,11 +215,12 @@ class Refusal(Struct, frozen=True, tag="refusal", tag_field="type"):
     text: str
 
 
-class ToolCall(Struct, frozen=True, tag="tool_call", tag_field="type", repr_omit_defaults=True):
+class ToolCall(Struct, frozen=True, omit_defaults=True, tag="tool_call", tag_field="type", repr_omit_defaults=True):
     """A call of a tool that the model asks for.
 
     `arguments` is the decoded object. Where the model wrote something that is no JSON object, `arguments` is empty
-    and `invalid_arguments` holds what it wrote, letter by letter.
+    and `invalid_arguments` holds what it wrote, letter by letter. `provider_options` is that of `Media`: what a
+    provider put beside the call and wants back.
     """
 
     type: ClassVar[Literal["tool_call"]] = "tool_call"
@@ -227,6 +228,7 @@ class ToolCall(Struct, frozen=True, tag="tool_call", tag_field="type", repr_omit
     name: str
     arguments: dict[str, Any]
     invalid_arguments: str | None = None
+    provider_options: dict[str, dict[str, Any]] = {}
 
 
 class ToolResult(Struct, frozen=True, tag="tool_result", tag_field="type", repr_omit_defaults=True):
