@@ -195,7 +195,7 @@ async def test_a_run_that_is_cancelled_is_ended(provider: Provider, is_stream: b
         provider.script(hold)
     agent = Agent(model=MODEL, hooks=log, tools=[wait])
     running = asyncio.create_task(agent.stream("Go").result() if is_stream else agent.generate("Go"))
-    while not began.is_set():
+    while not began.is_set():  # noqa: ASYNC110 - it may be set from another thread
         await asyncio.sleep(0.01)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
