@@ -45,8 +45,12 @@ class CallRunner(Generic[R]):
             self._tasks = self._start()
         if self._place == len(self._tasks):
             return None
+        import asyncio
+
+        task = self._tasks[self._place]
         try:
-            result = await self._tasks[self._place]
+            await asyncio.wait([task])  # awaited itself, it would take a cancel for itself alone, and the others run on
+            result = task.result()
         except BaseException:
             await _end(self._tasks)
             raise
