@@ -16,5 +16,6 @@ def test_every_wire_format_is_found_by_its_name():
 
 @pytest.mark.parametrize("name", ["refusals", "os", ""])
 def test_any_other_name_is_an_error_that_tells_the_names(name):
-    with pytest.raises(ConfigurationError, match="choose one of openai_chat with protocol= in the model config"):
+    names = ", ".join(PROTOCOLS)
+    with pytest.raises(ConfigurationError, match=f"choose one of {names} with protocol= in the model config"):
         find_protocol(name)

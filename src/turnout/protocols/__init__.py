@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from turnout.responses import ModelResponse
     from turnout.routing.route import Route
 
-PROTOCOLS = ("openai_chat",)
+PROTOCOLS = ("openai_chat", "openai_responses")
 """The names of the wire formats that turnout speaks."""
 
 EMBEDDING_PROTOCOLS = ("openai_embeddings",)

@@ -1,0 +1,128 @@
+"""A request as bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from turnout.errors import InvalidInputError
+from turnout.protocols import EncodedRequest
+from turnout.protocols.json_reading import is_array, is_object, objects
+from turnout.protocols.json_values import check_value
+from turnout.protocols.openai_responses.input_items import write_input
+from turnout.protocols.openai_responses.settings import write_settings
+from turnout.requests import merge_deep
+
+if TYPE_CHECKING:
+    from turnout.requests import ModelRequest
+    from turnout.responses import Warning
+    from turnout.routing.route import Route
+
+_STATEFUL = frozenset({"previous_response_id", "conversation", "background", "store"})
+_ENCRYPTED = "reasoning.encrypted_content"
+
+
+def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozenset()) -> EncodedRequest:
+    """Return `request` as the bytes to send: model, input, the settings that were given, and that nothing is stored.
+
+    `provider_options` of the route's provider are merged in last, over those for every provider (``"*"``): `tools` and
+    `include` in them are added to those that are there (a function of the same name is merged), a `text.format`
+    replaces the one that is there. With `previous_response_id`, `conversation`, `background` or `store` among them the
+    call is stateful, and neither `store` nor encrypted reasoning is asked for. Fields in `dropped` or in the quirks'
+    `rejected_fields` are left out with a warning. Raises `InvalidInputError` for what the wire cannot carry.
+    """
+    warnings: list[Warning] = []
+    refused = dropped.union(route.quirks.rejected_fields)
+    options = _read_options(request, route)
+    instructions, items = write_input(request.messages, route, warnings)
+    body: dict[str, Any] = {"model": route.model, "input": items}
+    if instructions is not None:
+        body["instructions"] = instructions
+    added, translated = write_settings(body, request, route, refused, warnings)
+    if request.tools or request.output is not None:
+        from turnout.protocols.openai_responses.tool_fields import add_tools  # a plain request does not pay for it
+
+        translated |= add_tools(body, request, route, refused, warnings)
+    if request.stream:
+        body["stream"] = True
+    added |= _stay_stateless(body, options, route, refused, warnings)
+    if options:
+        body = _merge_options(body, options, request, route.provider)
+    headers = {
+        "content-type": "application/json",
+        "accept": "text/event-stream" if request.stream else "application/json",
+    }
+    return EncodedRequest(
+        body=_to_bytes(body),
+        headers=headers,
+        added=frozenset(added - (options.keys() - {"include"})),
+        translated=frozenset(translated - options.keys()),
+        warnings=tuple(warnings),
+    )
+
+
+def _read_options(request: ModelRequest, route: Route) -> dict[str, Any]:
+    options = request.provider_options.get(route.provider, {})
+    if "*" in request.provider_options:
+        options = merge_deep(request.provider_options["*"], options)
+    return options
+
+
+def _stay_stateless(
+    body: dict[str, Any], options: dict[str, Any], route: Route, refused: frozenset[str], warnings: list[Warning]
+) -> set[str]:
+    """Ask the provider to store nothing, and for the reasoning in a form that can go back; return the fields for it."""
+    added: set[str] = set()
+    if not _STATEFUL & options.keys() and "store" not in refused:
+        body["store"] = False
+        added.add("store")
+    is_stored = bool(_STATEFUL & options.keys()) and options.get("store") is not False
+    if not is_stored and _may_reason(route) and "include" not in refused:
+        body.setdefault("include", []).append(_ENCRYPTED)
+    if "include" in body:
+        added.add("include")
+    return added
+
+
+def _may_reason(route: Route) -> bool:
+    return route.facts is None or route.facts.supports_reasoning is not False
+
+
+def _merge_options(
+    body: dict[str, Any], options: dict[str, Any], request: ModelRequest, provider: str
+) -> dict[str, Any]:
+    where = f"provider_options[{provider!r}]"
+    check_value(options, where)
+    if "stream" in options and options["stream"] is not request.stream:
+        raise InvalidInputError(
+            f"{where}.stream: cannot be set here: call `stream` for a stream, `generate` for a whole answer"
+        )
+    merged = merge_deep(body, options)
+    if "tools" in body and is_array(options.get("tools")):
+        merged["tools"] = _merge_tools(body["tools"], options["tools"])
+    if "include" in body and is_array(options.get("include")):
+        merged["include"] = list(dict.fromkeys([*body["include"], *options["include"]]))
+    text = options.get("text")
+    if is_object(text) and "format" in text:
+        merged["text"]["format"] = text["format"]
+    return merged
+
+
+def _merge_tools(mine: list[dict[str, Any]], given: list[Any]) -> list[Any]:
+    """Return both: what is given for a function that is there already is merged into it, anything else is added."""
+    named = {tool["name"]: place for place, tool in enumerate(mine)}
+    merged: list[Any] = list(mine)
+    overlays = [tool for tool in objects(given) if tool.get("type") == "function" and tool.get("name") in named]
+    for tool in overlays:
+        place = named[tool["name"]]
+        merged[place] = merge_deep(merged[place], tool)
+    return [*merged, *(tool for tool in given if not any(tool is overlay for overlay in overlays))]
+
+
+def _to_bytes(body: dict[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(body)
+    except UnicodeEncodeError:
+        check_value(body, "request")  # raises with the place
+        raise

@@ -1,0 +1,67 @@
+"""Tools and structured output as fields of the body."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from turnout.responses import Warning
+from turnout.schemas import inline_refs, make_strict
+
+if TYPE_CHECKING:
+    from turnout.requests import ModelRequest, OutputSpec, ToolSpec
+    from turnout.routing.route import Route
+
+_CHOICES = frozenset({"auto", "required", "none"})
+
+
+def add_tools(
+    body: dict[str, Any], request: ModelRequest, route: Route, refused: frozenset[str], warnings: list[Warning]
+) -> set[str]:
+    """Write tools, tool choice and `text.format` into `body`; return the fields that were made of them.
+
+    What the model lacks was settled before (`turnout.adaptation`): all that the request still holds is written, but
+    for a `text` in `refused`.
+    """
+    fields: dict[str, Any] = {}
+    if request.tools:
+        fields["tools"] = [_write_tool(tool, route) for tool in request.tools]
+        if request.tool_choice is not None:
+            fields["tool_choice"] = _write_choice(request.tool_choice)
+    if request.output is not None and "text" in refused:
+        told = "`text.format` was left out, because the provider refuses it: the answer is not held to the schema"
+        warnings.append(Warning("dropped_setting", told))
+    elif request.output is not None:
+        fields["text"] = {"format": _write_format(request.output, route)}
+    body.update(fields)
+    return set(fields)
+
+
+def _write_tool(tool: ToolSpec, route: Route) -> dict[str, Any]:
+    """Return a function; `strict` is this wire's default, under which no argument could be left out."""
+    schema: dict[str, Any] = {"type": "object", "properties": {}, **tool.parameters}
+    written: dict[str, Any] = {"type": "function", "name": tool.name, "parameters": _fit(schema, route)}
+    if tool.description:
+        written["description"] = tool.description
+    if route.quirks.takes_strict:
+        written["strict"] = False
+    return written
+
+
+def _write_choice(choice: str) -> str | dict[str, Any]:
+    return choice if choice in _CHOICES else {"type": "function", "name": choice}
+
+
+def _write_format(output: OutputSpec, route: Route) -> dict[str, Any]:
+    if output.mode != "json_schema":
+        return {"type": "json_object"}
+    held: dict[str, Any] = {"type": "json_schema", "name": output.name}
+    if output.description:
+        held["description"] = output.description
+    strict = make_strict(output.schema) if route.quirks.takes_strict else None
+    if strict is None:
+        return held | {"schema": _fit(output.schema, route)}
+    return held | {"schema": _fit(strict, route), "strict": True}
+
+
+def _fit(schema: dict[str, Any], route: Route) -> dict[str, Any]:
+    return schema if route.quirks.takes_refs else inline_refs(schema)
