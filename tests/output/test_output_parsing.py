@@ -162,3 +162,11 @@ def test_a_repair_says_what_was_wrong_and_shows_the_schema() -> None:
     message = output.repair_message(caught.value)
     assert "age" in message
     assert '"friend"' in message
+
+
+def test_one_element_is_converted_or_refused() -> None:
+    output = Output[Any](list[Person])
+    assert output.convert_element({"name": "Ada", "age": 36}) == Person("Ada", 36)
+    with pytest.raises(OutputMismatch, match="age"):
+        output.convert_element({"name": "Ada"})
+    assert Output[Any]({"$ref": "#/$defs/P", "$defs": {"P": {"type": "object"}}}).is_wrapped is False
