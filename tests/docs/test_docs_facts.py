@@ -135,7 +135,7 @@ def test_the_numbers_of_the_readme_are_those_of_the_catalog() -> None:
     counts = f"{len(archive.provider_ids)} providers and {archive.model_count:,} models"
     assert counts in text
     assert counts in read("decisions/0007-catalog-file.md")
-    assert f"{callable_count} of the providers speak it" in text
+    assert f"{callable_count} of the providers can be called" in text
 
 
 def test_every_provider_has_a_page_that_lists_its_models() -> None:
