@@ -63,6 +63,7 @@ class Agent:
         tools: ToolsArgument | ToolsFunction | None = None,
         tool_choice: str | None = None,
         max_parallel_tools: int | None = None,
+        max_tool_chars: int | None = None,
         max_steps: int = 10,
         stop_when: StepHook | None = None,
         prepare_step: StepHook | None = None,
@@ -85,15 +86,14 @@ class Agent:
         guards: GuardsArgument | None = None,
         transport: Transport | None = None,
     ) -> None:
-        self.id = id
-        self.name = name or id
-        self.instructions = instructions
-        self._model = model
+        self.id, self.name = id, name or id
+        self.instructions, self._model = instructions, model
         self._settings = AgentSettings(
             candidates=None if callable(model) else read_model(model),
             tools=tools,
             tool_choice=tool_choice,
             max_parallel_tools=max_parallel_tools,
+            max_tool_chars=max_tool_chars,
             max_steps=max_steps,
             stop_when=stop_when,
             prepare_step=prepare_step,
@@ -219,7 +219,7 @@ class Agent:
         from turnout.agent.loop import run_whole
         from turnout.agent.resuming import prepare_resumed
 
-        decisions = (list(approve), dict(deny or {}))
+        decisions = (approve, deny)
         run = await prepare_resumed(self, self._settings, pending, decisions, check_options(options), output=output)
         return await run_whole(run)
 

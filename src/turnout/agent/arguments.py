@@ -27,17 +27,24 @@ if TYPE_CHECKING:
     from turnout.agent.options import CallOptions
     from turnout.agent.settings import AgentSettings
     from turnout.call.budget import Budget
+    from turnout.messages import Message
     from turnout.routing.model import Candidate
 
 
 async def make_call(
-    agent: Agent, settings: AgentSettings, options: CallOptions, context: RequestContext, *, is_stream: bool
+    agent: Agent,
+    settings: AgentSettings,
+    messages: list[Message],
+    options: CallOptions,
+    context: RequestContext,
+    *,
+    is_stream: bool,
 ) -> Call:
-    """Return the call of the first step, without its messages."""
+    """Return the call of the first step; `messages` are what it asks, the instructions first."""
     timeouts, retries = options.get("timeouts"), options.get("max_retries")
     return Call(
         request=ModelRequest(
-            messages=[],
+            messages=messages,
             settings=merge_settings(settings.settings, read_settings(options.get("settings"))),
             stream=is_stream,
             provider_options=merge_deep(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from turnout.call.stream import as_chunks
-from turnout.chunks import TextDelta
+from turnout.chunks import FallbackChunk, TextDelta
 from turnout.guards import ChunkGate
 
 if TYPE_CHECKING:
@@ -23,12 +23,18 @@ class GuardedChunks:
     """
 
     def __init__(self, guards: Sequence[Guard], context: GuardContext) -> None:
+        self._guards = guards
+        self._context = context
         self._gate = ChunkGate(guards, context)
         self.holds = self._gate.holds
         self.text = ""
 
     def feed(self, chunks: list[Chunk]) -> list[Chunk]:
         """Return what may be shown now of `chunks`. Raises `BlockedError`."""
+        if any(type(chunk) is FallbackChunk for chunk in chunks):  # another answer begins, by itself in its batch
+            self._gate = ChunkGate(self._guards, self._context)
+            self.text = ""
+            return chunks
         return [] if self.holds else self._note(self._gate.feed(chunks))
 
     def release(self, response: ModelResponse) -> list[Chunk]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from turnout.agent.steps import Steps
+from turnout.agent.steps import Steps, plain_result
 from turnout.agent.watching import end_run, start_run
 from turnout.call import open_stream, send
 from turnout.chunks import Chunk, FallbackChunk, Finish, Start, StepFinish, StepStart, TextDelta, ToolResultChunk
@@ -38,6 +38,9 @@ async def run_whole(run: Run) -> Result[Any]:
 
 async def _run_steps(run: Run) -> Result[Any]:
     started = time.monotonic()
+    if run.is_plain:  # one model call: nothing else is paid for
+        answer = await send(run.call, run.runtime)
+        return plain_result(run, answer, Timing(total_s=time.monotonic() - started))
     steps = Steps(run)
     tools = steps.resume()
     while True:
@@ -150,6 +153,10 @@ class StreamedRun:
     def _add_output(self, batch: list[Chunk]) -> list[Chunk]:
         if self._partial is None:
             return batch
+        if self._run.output is not None and any(type(chunk) is FallbackChunk for chunk in batch):
+            from turnout.output import PartialOutput
+
+            self._partial = PartialOutput(self._run.output)  # another answer begins
         text = "".join([chunk.text for chunk in batch if type(chunk) is TextDelta])
         return [*batch, *self._partial.feed(text)] if text else batch
 
@@ -171,7 +178,6 @@ class StreamedRun:
 
     async def _finish_step(self) -> list[Chunk]:
         steps = self._steps
-        was_repaired = steps.was_repaired
         await steps.finish_step()
         step = steps.steps[-1]
         closing: list[Chunk] = [StepFinish(len(steps.steps), step.finish_reason, step.total_usage, step.total_cost)]
@@ -181,7 +187,7 @@ class StreamedRun:
             if self._run.watch is not None:
                 end_run(self._run.watch, result)
             return [*closing, Finish(result.finish_reason, result.usage, result.cost)]
-        if steps.was_repaired and not was_repaired:
+        if steps.is_mending:
             closing.append(FallbackChunk(step.model, step.model, "the output did not fit, and was sent back"))
         await self._open_step()
         return closing

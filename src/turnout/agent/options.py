@@ -59,7 +59,10 @@ class DirectOptions(TypedDict, total=False):
     """``"auto"``, ``"required"``, ``"none"`` or the name of a tool; the latter three hold for the first step."""
 
     max_parallel_tools: int | None
-    """How many tools of one step run at a time."""
+    """How many tools of one step run at a time; 10 where it is not set."""
+
+    max_tool_chars: int | None
+    """The longest result of a tool that the model gets, in characters; 200,000 where it is not set."""
 
     stop_when: StepHook | None
     """A function of the `RunState` that ends the run after a step when it returns true."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from os import urandom
+from typing import Any, cast
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct, field, structs
 
 from turnout.agent.result import Step
 from turnout.errors import InvalidInputError
 from turnout.messages import Message, ToolCall, ToolResult
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 _VERSION = 1
 
@@ -21,8 +20,10 @@ class PendingRun(Struct, kw_only=True, frozen=True):
     """A run that ended with ``finish_reason="approval"``: ``result.pending``. It goes on with `Agent.resume`.
 
     `calls` are those that wait for a decision; `results` those of the other calls of the same step, which were run.
-    ``pending.to_json()`` and ``PendingRun.from_json(data)`` take it to another process; the headers, raw bodies and
-    failed attempts of the steps before stay behind.
+    ``pending.to_json()`` and ``PendingRun.from_json(data)`` take it to another process; the headers, raw bodies,
+    attempts and nested results of the steps before stay behind (what nested agents took is kept in the sums). What
+    `prepare_step` and `on_step` changed is not kept: they are asked again. Approved tools run when it is resumed, so keep
+    the JSON where only those who may decide can write.
     """
 
     calls: list[ToolCall]
@@ -32,6 +33,7 @@ class PendingRun(Struct, kw_only=True, frozen=True):
     results: list[ToolResult] = []
     thread: str | None = None
     new_messages: int = 0
+    id: str = field(default_factory=lambda: urandom(16).hex())
     version: int = _VERSION
 
     def to_json(self) -> bytes:
@@ -52,8 +54,27 @@ class PendingRun(Struct, kw_only=True, frozen=True):
             )
         return pending
 
-    def decide(self, approve: Iterable[str], deny: Mapping[str, str]) -> dict[str, str | None]:
-        """Return the decision for each call that waits. Raises `InvalidInputError` when one is missing or unknown."""
+    def check(self) -> None:
+        """Raise `InvalidInputError` where the parts do not belong together: somebody else may have written them."""
+        last = self.messages[-1] if self.messages else Message("user", [])
+        called = [part for part in last.content if isinstance(part, ToolCall)]
+        answered = [result.call_id for result in self.results]
+        told = sorted([call.id for call in self.calls] + answered)
+        if (
+            last.role != "assistant"
+            or not (self.steps and self.calls)
+            or any(call not in called for call in self.calls)
+            or told != sorted(call.id for call in called)
+            or not 0 <= self.new_messages <= len(self.messages)
+        ):
+            raise InvalidInputError("the pending run was changed, and does not fit together: give what `to_json` wrote")
+
+    def decide(self, approve: object, deny: object) -> dict[str, str | None]:
+        """Return the decision for each call that waits: `None` is approved, a text the reason of a denial.
+
+        Raises `InvalidInputError` when a decision is missing, unknown or of the wrong type.
+        """
+        approve, deny = _read_ids(approve), _read_reasons(deny)
         decisions: dict[str, str | None] = {**dict.fromkeys(approve), **deny}
         both = set(approve) & set(deny)
         waiting = {call.id for call in self.calls}
@@ -66,9 +87,29 @@ class PendingRun(Struct, kw_only=True, frozen=True):
         return decisions
 
 
+def _read_ids(value: object) -> list[str]:
+    items = list(cast("Iterable[Any]", value)) if isinstance(value, Iterable) and not isinstance(value, str) else [None]
+    if not all(isinstance(item, str) for item in items):
+        raise InvalidInputError(f"approve= is a {type(value).__name__}: give a list of the ids of calls")
+    return items
+
+
+def _read_reasons(value: object) -> dict[str, str]:
+    given = {} if value is None else value
+    if not isinstance(given, Mapping):
+        raise InvalidInputError(f"deny= is a {type(value).__name__}: give a mapping of ids to reasons")
+    reasons = dict(cast("Mapping[Any, Any]", given))
+    for identity, reason in reasons.items():
+        if not isinstance(identity, str) or not isinstance(reason, str):
+            raise InvalidInputError(
+                f"deny= gives {identity!r} a {type(reason).__name__}: give a reason, which may be ''"
+            )
+    return reasons
+
+
 def _strip(step: Step) -> Step:
     response = structs.replace(step.response, raw=b"", headers={})
-    return structs.replace(step, response=response, attempts=[])
+    return structs.replace(step, response=response, attempts=[], nested=[])
 
 
 def _refuse(kind: type, value: Any) -> Any:

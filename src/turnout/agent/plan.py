@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class StepPlan(Struct, kw_only=True, frozen=True):
     """Changes to a run, returned by `prepare_step` (for the step that begins) or `on_step` (for all that follow).
 
-    `model` is all that ``Agent(model=…)`` takes; `tools` a list of tools, or of names of the run's tools; `tool_choice`
-    and `settings` as in a call; `messages` the conversation to send, without the instructions; `instructions` in their
-    place. `None` leaves things as they are. A mapping with these names does the same.
+    `model` is all that ``Agent(model=…)`` takes but a function; `tools` a list of tools, or of names of the run's
+    tools; `tool_choice` and `settings` as in a call; `messages` the conversation to send, without the instructions;
+    `instructions` in their place. `None` leaves things as they are. A mapping with these names does the same.
     """
 
     model: Any = None
@@ -72,7 +72,22 @@ def pick_tools(wanted: Any, known: dict[str, Tool]) -> dict[str, Tool]:
     """Return the tools of a plan; a name stands for one of the run's."""
     from turnout.tools import read_tools
 
-    return read_tools([known.get(item, item) if isinstance(item, str) else item for item in wanted])
+    if not isinstance(wanted, (list, tuple)):
+        raise InvalidInputError(
+            f"a plan's tools are a {type(wanted).__name__}: give a list of tools, or of their names"
+        )
+    items = cast("Sequence[Any]", wanted)
+    return read_tools([known.get(item, item) if isinstance(item, str) else item for item in items])
+
+
+def check_choice(choice: str | None, tools: dict[str, Tool]) -> None:
+    """Raise `InvalidInputError` for a `tool_choice` that no tool can answer."""
+    if choice is None or choice in ("auto", "none"):
+        return
+    if not tools:
+        raise InvalidInputError(f"tool_choice={choice!r} without tools: give tools=[…]")
+    if choice != "required" and choice not in tools:
+        raise InvalidInputError(f"tool_choice={choice!r} names no tool: the tools are {', '.join(tools)}")
 
 
 def change_call(call: Call, plan: StepPlan) -> Call:

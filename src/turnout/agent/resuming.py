@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
 from turnout.agent.pending import PendingRun
 from turnout.agent.result import Result
-from turnout.agent.start import make_run, set_out
+from turnout.agent.start import find_history, make_run
 from turnout.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -18,17 +19,24 @@ if TYPE_CHECKING:
     from turnout.tools import Tool
 
 
+MOST_NESTED = 8
+"""How deep agents may call each other as tools: one that reaches itself would go on for ever."""
+
+_depth: ContextVar[int] = ContextVar("turnout_agent_depth", default=0)
+
+
 async def prepare_resumed(
     agent: Agent,
     settings: AgentSettings,
     given: Result[Any] | PendingRun | str | bytes,
-    decisions: tuple[list[str], dict[str, str]],
+    decisions: tuple[object, object],
     options: CallOptions,
     *,
     output: object,
 ) -> Run:
     """Return the run that goes on with one that waits for approval."""
     pending = _read_pending(given)
+    pending.check()
     if pending.thread is not None:
         options.setdefault("thread", pending.thread)
     run = await make_run(agent, settings, list(pending.messages), options, output, is_stream=False)
@@ -37,15 +45,24 @@ async def prepare_resumed(
         raise InvalidInputError(
             f"the run calls {', '.join(sorted(missing))}: resume it with the agent that it began with, or give tools="
         )
-    return set_out(run)
+    run.history = find_history(agent, settings, options.get("thread"))
+    return run
 
 
 def make_agent_tool(agent: Agent, name: str | None, description: str | None) -> Tool:
     """Return `agent` as a tool whose one argument is the task."""
     from turnout.tools import tool
+    from turnout.tools.execution import ToolFailure
 
     async def ask(request_context: RequestContext, task: str) -> Result[Any]:
-        return await agent.generate(task, request_context=request_context)
+        depth = _depth.get()
+        if depth >= MOST_NESTED:
+            raise ToolFailure(f"agents call each other {depth} deep, which is the limit: answer without this tool")
+        token = _depth.set(depth + 1)
+        try:
+            return await agent.generate(task, request_context=request_context)
+        finally:
+            _depth.reset(token)
 
     about = description or f"Ask the agent {agent.name}. Give it the whole task in words: it sees nothing else."
     return tool(name=name or agent.id, description=about)(ask)

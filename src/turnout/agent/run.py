@@ -45,6 +45,7 @@ class Run(Struct, kw_only=True):
     output: Output[Any] | None = None
     max_steps: int = 10
     max_parallel_tools: int = 10
+    max_tool_chars: int = 200_000
     stop_when: StepHook | None = None
     prepare_step: StepHook | None = None
     on_step: StepHook | None = None
@@ -55,3 +56,11 @@ class Run(Struct, kw_only=True):
     warnings: list[Warning] = []
     guards: tuple[Guard, ...] = ()
     watch: Watch | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the run is one model call and nothing more."""
+        return not (
+            self.tools or self.output or self.guards or self.history or self.resumed or self.warnings
+            or self.stop_when or self.prepare_step or self.on_step
+        )  # fmt: skip

@@ -32,6 +32,14 @@ Instructions = str | Callable[[RequestContext], str | None] | Callable[[RequestC
 ToolsFunction = Callable[[RequestContext], Sequence[Any]] | Callable[[RequestContext], Awaitable[Sequence[Any]]]
 """A function of the request context that returns the tools of a run."""
 
+LOOP_OPTIONS = frozenset(
+    (
+        *("tool_choice", "max_steps", "max_parallel_tools", "max_tool_chars"),
+        *("stop_when", "prepare_step", "on_step"),
+    )
+)
+"""The options of the loop, which an agent and a call have in common."""
+
 _CHECKS = ("raise", "warn", "off")
 
 
@@ -42,6 +50,7 @@ class AgentSettings(Struct, kw_only=True):
     tools: Any = None
     tool_choice: str | None = None
     max_parallel_tools: int | None = None
+    max_tool_chars: int | None = None
     max_steps: int | None = None
     stop_when: Any = None
     prepare_step: Any = None
@@ -64,7 +73,11 @@ class AgentSettings(Struct, kw_only=True):
     guards: tuple[Any, ...] = ()
     transport: Any = None
     runtime: Runtime | None = None
+    loop: dict[str, Any] = {}
     known_tools: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        return "AgentSettings([hidden])"  # keys and headers are among them
 
     def complete(self, media: object, max_cost_usd: object, hooks: object, guards: object) -> None:
         """Check the values, and read what most agents are made without: that is imported only where it is given.
@@ -73,6 +86,11 @@ class AgentSettings(Struct, kw_only=True):
         """
         check_key(self.api_key)
         check_options_of(self)
+        if self.memory is not None and not hasattr(self.memory, "recall"):
+            raise InvalidInputError(f"memory= is a {type(self.memory).__name__}: give a `Memory`")
+        if self.transport is not None and not hasattr(self.transport, "send"):
+            raise InvalidInputError(f"transport= is a {type(self.transport).__name__}: give one with `send`")
+        self.loop = {name: value for name in LOOP_OPTIONS if (value := getattr(self, name)) is not None}
         if media is not None:
             from turnout.media import read_media_limits
 
@@ -97,6 +115,7 @@ def check_options_of(given: AgentSettings | CallOptions) -> None:
     check_count("max_retries", read("max_retries"), 0)
     check_count("max_steps", read("max_steps"), 1)
     check_count("max_parallel_tools", read("max_parallel_tools"), 1)
+    check_count("max_tool_chars", read("max_tool_chars"), 1)
     check_count("output_repairs", read("output_repairs"), 0)
     if read("check") not in (None, *_CHECKS):
         raise InvalidInputError(f"check={read('check')!r} is not known: take one of {', '.join(_CHECKS)}")

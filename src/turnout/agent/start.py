@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from msgspec import structs
-
+from turnout.adaptation.instructions import uses_tools
 from turnout.agent.arguments import make_call, read_context, resolve
 from turnout.agent.inputs import load_messages
+from turnout.agent.plan import check_choice
 from turnout.agent.run import Run
 from turnout.agent.runtime import default_runtime, make_runtime
-from turnout.agent.settings import check_options_of
+from turnout.agent.settings import LOOP_OPTIONS, check_options_of
 from turnout.errors import InvalidInputError
 from turnout.messages import Message
+from turnout.responses import Warning
 
 if TYPE_CHECKING:
     from turnout.agent.agent import Agent
@@ -36,12 +37,17 @@ async def prepare_run(
 ) -> Run:
     """Return the run that one call of an agent begins."""
     said = await load_messages(messages, settings.media)
+    warnings: list[Warning] = []
+    if uses_tools(said):
+        said = _without_unanswered(said, warnings)
+    history = find_history(agent, settings, options.get("thread"))
+    new_messages = len(said)
+    if history is not None:
+        before, found = await history.recall()
+        said, warnings = [*before, *said], [*warnings, *found]
     run = await make_run(agent, settings, said, options, output, is_stream=is_stream)
-    if run.history is not None:
-        before, run.warnings = await run.history.recall()
-        run.messages = [*before, *said]
-        run.new_messages = len(said)
-    return set_out(run)
+    run.history, run.new_messages, run.warnings = history, new_messages, warnings
+    return run
 
 
 async def make_run(
@@ -53,14 +59,17 @@ async def make_run(
     *,
     is_stream: bool,
 ) -> Run:
-    """Return the run of `messages`; `set_out` then puts them into its call."""
-    check_options_of(options)
+    """Return the run of `messages`."""
+    if options:
+        check_options_of(options)
     context = read_context(options.get("request_context"))
     instructions = await resolve(agent.instructions, context)
     if instructions is not None and not isinstance(instructions, str):
         raise InvalidInputError(f"instructions are a {type(instructions).__name__}: give a string")
+    asked = [Message.system(instructions), *messages] if instructions else messages
+    call = await make_call(agent, settings, asked, options, context, is_stream=is_stream)
     run = Run(
-        call=await make_call(agent, settings, options, context, is_stream=is_stream),
+        call=call,
         runtime=_find_runtime(settings),
         messages=messages,
         instructions=instructions or None,
@@ -68,14 +77,12 @@ async def make_run(
         agent_id=agent.id,
         agent_name=agent.name,
         tools=await _find_tools(settings, options, context),
-        history=_find_history(agent, settings, options.get("thread")),
         guards=settings.guards,
+        watch=call.watch,
+        **settings.loop,
     )
-    run.watch = run.call.watch
-    for name in ("tool_choice", "max_steps", "max_parallel_tools", "stop_when", "prepare_step", "on_step"):
-        value = options.get(name)
-        value = getattr(settings, name) if value is None else value
-        if value is not None:
+    for name in LOOP_OPTIONS & options.keys():
+        if (value := options.get(name)) is not None:
             setattr(run, name, value)
     if output is not None:
         from turnout.output import read_output
@@ -84,15 +91,19 @@ async def make_run(
         run.output = read_output(
             output, mode or settings.output_mode, settings.output_repairs if repairs is None else repairs
         )
-    _check_choice(run)
+    check_choice(run.tool_choice, run.tools)
     return run
 
 
-def set_out(run: Run) -> Run:
-    """Put the conversation, after the instructions, into the call."""
-    asked = [Message.system(run.instructions), *run.messages] if run.instructions else run.messages
-    run.call = structs.replace(run.call, request=structs.replace(run.call.request, messages=asked))
-    return run
+def _without_unanswered(messages: list[Message], warnings: list[Warning]) -> list[Message]:
+    """Return `messages` without calls of tools that nobody answered, which no provider takes."""
+    from turnout.memory import pair_calls
+
+    paired = pair_calls(messages)
+    if paired != messages:
+        what = "calls of tools without a result (or results without a call) were left out of the messages"
+        warnings.append(Warning("unanswered_calls", what))
+    return paired
 
 
 def _find_runtime(settings: AgentSettings) -> Runtime:
@@ -119,17 +130,8 @@ async def _find_tools(settings: AgentSettings, options: CallOptions, context: Re
     return found
 
 
-def _check_choice(run: Run) -> None:
-    choice = run.tool_choice
-    if choice is None or choice in ("auto", "none"):
-        return
-    if not run.tools:
-        raise InvalidInputError(f"tool_choice={choice!r} without tools: give tools=[…]")
-    if choice != "required" and choice not in run.tools:
-        raise InvalidInputError(f"tool_choice={choice!r} names no tool: the tools are {', '.join(run.tools)}")
-
-
-def _find_history(agent: Agent, settings: AgentSettings, thread: object) -> ThreadHistory | None:
+def find_history(agent: Agent, settings: AgentSettings, thread: object) -> ThreadHistory | None:
+    """Return the thread that a call names; `None` where it names none. Raises `InvalidInputError` for a bad name."""
     if thread is None:
         return None
     if not isinstance(thread, str) or not thread:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from msgspec import structs
 
 from turnout.agent.pending import PendingRun
-from turnout.agent.plan import RunState, change_call, pick_tools, read_messages, read_plan
+from turnout.agent.plan import RunState, change_call, check_choice, pick_tools, read_messages, read_plan
 from turnout.agent.result import Result, Step
 from turnout.errors import BudgetError, OutputError
 from turnout.messages import Message, ToolCall, ToolResult
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 _ASK_FOR_OUTPUT = "Now give your final answer as JSON."
 _CUT = ("length", "content_filter")
+_UNFINISHED = (*_CUT, "approval", "max_steps")
 _MOST_GUARD_RETRIES = 2
+_LONGEST_MENDED = 20_000
 
 
 class Steps:
@@ -40,7 +42,8 @@ class Steps:
         self.object: Any = None
         self.pending: PendingRun | None = None
         self.is_done = False
-        self.was_repaired = False
+        self.is_mending = False
+        """Whether the step that begins mends the output of the one before it."""
         self._finish_reason: FinishReason | None = None
         self._tools = run.tools
         self._step_tools = run.tools
@@ -62,11 +65,6 @@ class Steps:
     def number(self) -> int:
         """The number of the step that begins, or is under way; counts from 1."""
         return len(self.steps) + 1
-
-    @property
-    def is_output_asked(self) -> bool:
-        """Whether the text of the step that begins is meant to be the structured output."""
-        return self._run.output is not None
 
     @property
     def is_refused(self) -> bool:
@@ -115,6 +113,7 @@ class Steps:
     async def begin_tools(self, answer: Answer) -> CallRunner[ToolResult] | None:
         """Take in the answer of a step; return the tool calls that are to run now, or `None`."""
         self._retry = None
+        self.is_mending = False
         if self._run.guards:
             await self._check_output(answer)
         self.answers.append(answer)
@@ -139,7 +138,7 @@ class Steps:
         step = self.steps[-1]
         step.add_nested(self._nested)
         if self._waiting:
-            self._hold()
+            await self._hold()
             return
         if not self._calls:
             is_kept = self._settle_answer(step)
@@ -202,10 +201,19 @@ class Steps:
         outcome = await self._call_tool(call)
         if isinstance(outcome.error, BudgetError):  # of an agent that the tool runs: no model can mend that
             raise outcome.error
-        value: Any = outcome.value
+        content, is_error, value = outcome.content, outcome.is_error, outcome.value
         if isinstance(value, Result):
-            self._nested.append(cast("Result[Any]", value))
-        result = self._done[call.id] = ToolResult(call.id, outcome.content, call.name, outcome.is_error)
+            nested = cast("Result[Any]", value)
+            self._nested.append(nested)
+            self.warnings += nested.warnings
+            if nested.finish_reason in _UNFINISHED:
+                content = f"Error: the agent did not finish ({nested.finish_reason}). So far it says: {content}"
+                is_error = True
+        limit = self._run.max_tool_chars
+        if len(content) > limit:  # it would be refused, or fill the context, at every step from now on
+            content = f"Error: the tool returned {len(content):,} characters, and {limit:,} are taken: ask it for less"
+            is_error = True
+        result = self._done[call.id] = ToolResult(call.id, content, call.name, is_error)
         return result
 
     async def _call_tool(self, call: ToolCall) -> ToolOutcome:
@@ -220,10 +228,11 @@ class Steps:
 
             return await run_watched(call, self._step_tools, run, run.watch)
 
-    def _hold(self) -> None:
-        """End the run until somebody decides about the calls that wait."""
+    async def _hold(self) -> None:
+        """End the run until somebody decides about the calls that wait; what was said so far is in the thread then."""
         run = self._run
-        self.messages.append(self.steps[-1].response.message)
+        self._keep(self.steps[-1].response.message)
+        await self._save()
         self._end("approval")
         self.pending = PendingRun(
             calls=self._waiting,
@@ -232,7 +241,7 @@ class Steps:
             agent=run.agent_id,
             results=list(self._done.values()),
             thread=run.history.thread if run.history else None,
-            new_messages=self._unsaved + 1,
+            new_messages=self._unsaved,
         )
 
     def _settle_answer(self, step: Step) -> bool:
@@ -253,7 +262,7 @@ class Steps:
             if self._repairs <= 0:
                 raise self._output_error(step, f"the answer is not what was asked for: {mismatch}") from mismatch
             self._repairs -= 1
-            self.was_repaired = True
+            self.is_mending = True
             return self._ask_again(step, output.repair_message(mismatch), f"its last answer does not fit: {mismatch}")
         self.is_done = True
         return self._keep(step.response.message)
@@ -280,13 +289,14 @@ class Steps:
         if len(self.steps) >= self._run.max_steps:
             self._end("max_steps", f"the run ended after {self._run.max_steps} steps: {why}")
             return self._keep(step.response.message)
-        said = step.response.message
+        said = _shorten(step.response.message)
         self._tail = [*self._tail, *([said] if said.content else []), Message.user(message)]
         return False
 
     def _keep(self, *messages: Message) -> bool:
         self._tail = []
         self._is_resumed = False
+        self._retries = _MOST_GUARD_RETRIES
         self.messages += messages
         self._unsaved += len(messages)
         return True
@@ -331,6 +341,7 @@ class Steps:
             instructions = instructions if plan.instructions is None else plan.instructions
             tools = tools if plan.tools is None else pick_tools(plan.tools, run.tools)
             choice = plan.tool_choice or choice
+            check_choice(plan.tool_choice, tools)
         self._step_tools = tools
         asked = [*messages, *self._tail]
         is_last = self._is_output_due
@@ -348,6 +359,30 @@ class Steps:
         self._finish_reason = reason
         if why:
             self.warnings.append(Warning(reason, why))
+
+
+def _shorten(message: Message) -> Message:
+    """Return an answer that is to be mended without what is too long to be sent back."""
+    text = message.text
+    return message if len(text) <= _LONGEST_MENDED else Message.assistant(f"{text[:_LONGEST_MENDED]}…")
+
+
+def plain_result(run: Run, answer: Answer, timing: Timing) -> Result[Any]:
+    """Return the result of a run that is one model call and nothing more."""
+    step = Step.of(answer)
+    return Result(
+        model=step.model,
+        provider=step.provider,
+        finish_reason=step.finish_reason,
+        usage=step.usage,
+        cost=step.cost,
+        response=step.response,
+        messages=[*run.messages, step.response.message],
+        steps=[step],
+        attempts=list(step.attempts),
+        warnings=list(dict.fromkeys(answer.warnings)) if answer.warnings else [],
+        timing=timing,
+    )
 
 
 def _needs_approval(call: ToolCall, tools: dict[str, Tool], context: RequestContext) -> bool:

@@ -298,6 +298,6 @@ class PartIterator:
 
 def _begun_again(chunk: FallbackChunk) -> StreamError:
     return StreamError(
-        f"the answer of `{chunk.failed}` broke ({chunk.reason}) and begins again with `{chunk.model}`:"
+        f"the answer begins again with `{chunk.model}`, as that of `{chunk.failed}` cannot stay ({chunk.reason}):"
         " iterate the chunks to follow it, as this cannot take back what came before"
     )
