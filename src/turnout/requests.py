@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, TypeVar, cast
@@ -122,16 +123,19 @@ class EmbeddingRequest(ModelRequest, frozen=True, kw_only=True):
 def read_settings(value: ModelSettings | Mapping[str, Any] | None) -> ModelSettings:
     """Read settings given as a `ModelSettings` or a mapping (camelCase keys are understood; None is "not given").
 
-    Raises `InvalidInputError` for an unknown setting, naming those that exist, or a value of the wrong type.
+    Raises `InvalidInputError` for an unknown setting, naming those that exist, or a value of the wrong type or range.
     """
     if isinstance(value, ModelSettings):
+        _check_numbers(value)
         return value
     if value is None:
         return _NO_SETTINGS
     given = {_ALIASES.get(name, name): setting for name, setting in _mapping(value, "settings").items()}
     if isinstance(given.get("stop"), str):
         given["stop"] = [given["stop"]]
-    return _convert(given, ModelSettings, "settings")
+    settings = _convert(given, ModelSettings, "settings")
+    _check_numbers(settings)
+    return settings
 
 
 def read_timeouts(value: Timeouts | Mapping[str, Any] | None) -> Timeouts:
@@ -202,7 +206,28 @@ def merge_deep(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, A
 
 
 _NO_SETTINGS = ModelSettings()
+_ANY = -math.inf
+_LEAST: dict[str, float] = {
+    "max_output_tokens": 1, "top_logprobs": 0, "top_k": -1, "temperature": 0, "top_p": 0,
+    "presence_penalty": _ANY, "frequency_penalty": _ANY, "seed": _ANY,
+}  # fmt: skip
+"""The least value of each number; a `top_k` of 0 or -1 means "no limit" to some servers."""
+
+_COUNTS = frozenset(("max_output_tokens", "top_logprobs", "top_k", "seed"))
 _ALIASES = {"max_tokens": "max_output_tokens", "max_completion_tokens": "max_output_tokens", "stop_sequences": "stop"}
+
+
+def _check_numbers(settings: ModelSettings) -> None:
+    """Refuse a number that no model takes: a negative limit would also turn the budgets round."""
+    for name, least in _LEAST.items():
+        value = getattr(settings, name)
+        if value is None:
+            continue
+        is_number = isinstance(value, int if name in _COUNTS else (int, float)) and not isinstance(value, bool)
+        if not is_number or not math.isfinite(value) or value < least:
+            kind = "a whole number" if name in _COUNTS else "a number"
+            limit = f" of {least:g} or more" if least != _ANY else ""
+            raise InvalidInputError(f"settings: `{name}` is {value!r}: give {kind}{limit}, or None")
 
 
 def _mapping(value: object, what: str) -> dict[str, Any]:

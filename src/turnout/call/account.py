@@ -68,7 +68,11 @@ class Account:
             input_tokens = estimate_input(request)
             reservation = reserve(budgets, estimate_cost(request, route, input_tokens), route.asked)
         account = cls(route, watch, reservation, input_tokens=input_tokens)
-        account.announce(request, attempt)
+        try:
+            account.announce(request, attempt)
+        except BaseException as error:  # an interrupt in the middle of a hook: the request is never sent
+            account.failed(error)
+            raise
         return account
 
     def announce(self, request: ModelRequest, attempt: int) -> None:
@@ -76,7 +80,7 @@ class Account:
         if self._watch is None:
             return
         route = self._route
-        self._event = RequestEvent(
+        event = RequestEvent(
             id=self._watch.next_id(),
             attempt=attempt,
             asked=route.asked,
@@ -87,7 +91,8 @@ class Account:
             is_stream=request.stream,
             request=request,
         )
-        self._requests = self._watch.start_request(self._event)
+        self._requests = self._watch.start_request(event)
+        self._event = event
 
     def note_chunks(self, chunks: Sequence[Chunk]) -> None:
         """Take note of a batch of a streamed answer."""

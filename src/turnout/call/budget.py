@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from turnout.errors import BudgetError, InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from turnout.usage import Cost
 
@@ -29,7 +29,8 @@ class Budget:
 
     `max_cost_usd` is in USD; floats are read as they are written (0.1 is ten cents). A call is reserved at its
     estimated worst case and settled at its cost, so that calls that run at once, in tasks or threads, do not pass the
-    limit together. A call whose price is unknown raises `BudgetError`, unless `allows_unknown_prices` lets it pass
+    limit together. A copy of a budget is the budget itself; one that was pickled is another, with what was spent by
+    then. A call whose price is unknown raises `BudgetError`, unless `allows_unknown_prices` lets it pass
     uncounted. `name` says in errors whose budget it is. Raises `InvalidInputError` for a limit that is no number of 0
     or more.
     """
@@ -65,6 +66,17 @@ class Budget:
         """What the next call may cost at most, in USD; never below 0."""
         return max(self.max_cost_usd - self._spent - self._reserved, _NOTHING)
 
+    def __copy__(self) -> Budget:
+        return self  # two that count apart would let twice as much pass
+
+    def __deepcopy__(self, memo: object) -> Budget:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., Budget], tuple[object, ...]]:
+        with self._lock:
+            facts = (self.max_cost_usd, self.name, self.allows_unknown_prices, self._spent, self._estimated)
+        return _unpickle, facts
+
     def __repr__(self) -> str:
         return f"Budget({self.name}: {_show(self._spent)} of {_show(self.max_cost_usd)} spent)"
 
@@ -76,7 +88,7 @@ class Budget:
             return (
                 f"the price of `{model}` is unknown and the {self.name} has a budget of {_show(self.max_cost_usd)}:"
                 " put its prices into turnout.toml, or allow it with"
-                " Budget(…, allows_unknown_prices=True)"
+                " max_cost_usd=Budget(…, allows_unknown_prices=True)"
             )
         if self._spent + self._reserved + amount <= self.max_cost_usd:
             return None
@@ -93,6 +105,12 @@ class Budget:
             self._spent += spent
             if is_estimate:
                 self._estimated += spent
+
+
+def _unpickle(limit: Decimal, name: str, allows_unknown_prices: bool, spent: Decimal, estimated: Decimal) -> Budget:
+    budget = Budget(limit, name=name, allows_unknown_prices=allows_unknown_prices)
+    budget._spent, budget._estimated = spent, estimated  # pyright: ignore[reportPrivateUsage] - one thing
+    return budget
 
 
 class Reservation:
@@ -145,6 +163,8 @@ def reserve(budgets: Sequence[Budget], amount_usd: Decimal | None, model: str) -
 
     `None` is an unknown price. Raises `BudgetError`, which names the first budget that it does not fit into.
     """
+    if amount_usd is not None:
+        amount_usd = max(amount_usd, _NOTHING)  # a negative one would make room that nobody has paid for
     distinct = list({id(budget): budget for budget in budgets}.values())
     with ExitStack() as held:
         for budget in sorted(distinct, key=id):  # always in one order, so that two calls never wait for each other
@@ -159,6 +179,15 @@ def reserve(budgets: Sequence[Budget], amount_usd: Decimal | None, model: str) -
     return Reservation(distinct, amount)
 
 
+def read_budget(value: object, name: str = "run") -> Budget:
+    """Read what ``max_cost_usd=`` takes: ``read_budget(0.5)``, or a `Budget`, which may be shared, as it is.
+
+    `name` says in errors whose budget a new one is. Raises `InvalidInputError` for anything but a `Budget` or a finite
+    number of 0 or more.
+    """
+    return value if isinstance(value, Budget) else Budget(read_limit(value), name=name)
+
+
 def read_limit(value: object) -> Decimal:
     """Read a limit in USD. Raises `InvalidInputError` for anything but a finite number of 0 or more."""
     limit = None
@@ -166,7 +195,7 @@ def read_limit(value: object) -> Decimal:
         with suppress(InvalidOperation):
             limit = Decimal(str(value).strip())
     if limit is None or not limit.is_finite() or not 0 <= limit < _MOST_USD:
-        raise InvalidInputError(f"max_cost_usd={value!r}: give US dollars, a number of 0 or more")
+        raise InvalidInputError(f"max_cost_usd={value!r}: give US dollars, a number of 0 or more, or a Budget")
     return limit
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -70,13 +71,20 @@ def expect_output_tokens(request: ModelRequest, route: Route, facts: Model) -> i
         return 0
     options = {**request.provider_options.get("*", {}), **request.provider_options.get(route.provider, {})}
     limits = [options.get(name) for name in _LENGTH_FIELDS]
-    limit = next((value for value in limits if isinstance(value, int)), request.settings.max_output_tokens)
+    limits.append(request.settings.max_output_tokens)
+    limit = next((count for value in limits if (count := _as_limit(value)) is not None), None)
     if limit is None:
         limit = ASSUMED_OUTPUT_TOKENS
         if facts.max_output is not None:
             limit = min(limit, facts.max_output)
-    answers = options.get("n")
-    return limit * (answers if isinstance(answers, int) and answers > 1 else 1)
+    return limit * (_as_limit(options.get("n")) or 1)
+
+
+def _as_limit(value: object) -> int | None:
+    """Return a number of 1 or more, rounded up; `None` for anything else, which limits nothing."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 1 <= value < math.inf:
+        return None
+    return math.ceil(value)
 
 
 def _dearest_input(request: ModelRequest, prices: Prices) -> Decimal | None:

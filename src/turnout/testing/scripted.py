@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import deque
+from collections.abc import Iterable, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
@@ -20,7 +21,7 @@ from turnout.tokens import estimate_tokens
 from turnout.transport.seam import Headers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from turnout.errors import TimeoutKind
     from turnout.messages import Message
@@ -76,7 +77,12 @@ class ScriptedModel:
         repeats_last: bool = False,
     ) -> None:
         repeats_last = repeats_last or callable(script)
-        items = [script] if callable(script) or isinstance(script, str) else list(script)
+        given = cast("object", script)
+        if not callable(given) and not isinstance(given, Iterable):
+            raise ScriptError(f"a script is no {type(given).__name__}: give a list of answers, or a function")
+        items: list[object] = (
+            [given] if callable(given) or isinstance(given, (str, Mapping)) else list(cast("Iterable[object]", given))
+        )
         for item in items:
             if not _is_function(item):
                 read_item(item)
@@ -130,6 +136,21 @@ class ScriptedModel:
             if self._repeats_last and len(self._items) == 1:
                 return self._items[0]
             return self._items.popleft()
+
+    def __copy__(self) -> ScriptedModel:
+        return self  # the copy of an agent goes on with the same script
+
+    def __deepcopy__(self, memo: object) -> ScriptedModel:
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        with self._lock:
+            state = {**self.__dict__, "_items": self._items.copy(), "requests": list(self.requests)}
+        del state["_lock"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=Lock())
 
     def __repr__(self) -> str:
         return f"ScriptedModel({len(self._items)} of {self._count} answers left)"
