@@ -14,7 +14,7 @@ from provider import Exchange, Provider, answer, cut, error, events, reply, sile
 from turnout.agent.runtime import make_runtime
 from turnout.call import Call, Runtime, open_stream, send
 from turnout.call.account import Account
-from turnout.call.budget import Budget, limit_process, process_budget, reserve, share_budgets
+from turnout.call.budget import Budget, limit_process, process_budget, read_budget, reserve, share_budgets
 from turnout.call.estimate import ASSUMED_OUTPUT_TOKENS, estimate_cost, estimate_input, estimate_partial_cost
 from turnout.catalog.types import Model
 from turnout.chunks import TextDelta, UsageChunk
@@ -284,6 +284,16 @@ async def test_the_process_has_a_budget_by_function_or_environment(
 def test_limits_that_are_none(limit: object) -> None:
     with pytest.raises(InvalidInputError, match="give US dollars"):
         Budget(limit)  # type: ignore[arg-type]
+
+
+def test_a_limit_is_a_number_or_a_budget_that_may_be_shared() -> None:
+    shared = Budget(1, name="team", allows_unknown_prices=True)
+    assert read_budget(shared, "agent") is shared
+    for value in (0.5, "0.5", Decimal("0.5")):
+        made = read_budget(value, "agent")
+        assert (made.max_cost_usd, made.name, made.allows_unknown_prices) == (Decimal("0.5"), "agent", False)
+    with pytest.raises(InvalidInputError, match="or a Budget"):
+        read_budget([1])
 
 
 def test_limits_are_read_as_they_are_written() -> None:

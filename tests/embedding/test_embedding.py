@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from provider import KEY, Exchange, Provider, Reply, error, reply
+from turnout.call.budget import Budget, limit_process
 from turnout.embedding import Embeddings, embed, embed_sync
 from turnout.errors import (
     AllCandidatesFailedError,
@@ -382,6 +383,19 @@ async def test_a_listed_model_has_its_price(server, monkeypatch) -> None:
     with pytest.raises(BudgetError):
         await embed("openai/text-embedding-3-small", ["a", "b"], max_cost_usd="0.00000001")
     assert len(server.requests) == 1
+
+
+async def test_a_budget_is_shared_by_calls_and_books_once_beside_that_of_the_process(server, monkeypatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    team, process = Budget("0.5", name="team"), limit_process(1)
+    assert process is not None
+    try:
+        for _ in range(2):
+            await embed("openai/text-embedding-3-small", "a", max_cost_usd=team)
+    finally:
+        limit_process(None)
+    assert team.spent_usd == process.spent_usd == 2 * Decimal("0.02") / 1_000_000
 
 
 async def test_a_provider_without_embeddings_says_so(server) -> None:

@@ -17,6 +17,7 @@ from turnout.guards import (
     open_gate,
     read_guards,
     retry_messages,
+    retry_text,
 )
 from turnout.messages import Message, Text, ToolCall
 
@@ -86,6 +87,7 @@ async def test_output_is_passed_changed_blocked_or_asked_for_again(kind: type[Sa
     again = retry_messages(said, retry)
     assert again[0] is said
     assert again[1].role == "user"
+    assert again[1].text == retry_text(retry)
     assert "too short" in again[1].text
 
 

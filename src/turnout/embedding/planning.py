@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from turnout.agent.runtime import default_runtime, make_runtime
 from turnout.agent.settings import check_count, check_key
 from turnout.call import Call
-from turnout.call.budget import Budget, process_budget
+from turnout.call.budget import read_budget
 from turnout.catalog.quirks import Quirks
 from turnout.embedding.batches import BatchLimits
 from turnout.embedding.run import Plan
@@ -19,8 +19,6 @@ from turnout.routing.resolution import trace_candidate
 from turnout.routing.selection import expand
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from turnout.embedding.embed import EmbedOptions
     from turnout.routing.capabilities import Check
     from turnout.routing.model import Candidate
@@ -40,7 +38,7 @@ def make_plan(model: object, texts: list[str], options: EmbedOptions) -> tuple[P
     candidates = expand(read_model(model))
     routes = _trace(candidates)
     warnings = _check_kinds(routes, options.get("check", "raise"))
-    transport = options.get("transport")
+    transport, limit = options.get("transport"), options.get("max_cost_usd")
     call = Call(
         request=EmbeddingRequest(
             messages=[],
@@ -52,7 +50,7 @@ def make_plan(model: object, texts: list[str], options: EmbedOptions) -> tuple[P
         headers=read_headers(options.get("headers")),
         timeouts=read_timeouts(options.get("timeouts")),
         max_retries=options.get("max_retries"),
-        budgets=_read_budgets(options.get("max_cost_usd")),
+        budgets=() if limit is None else (read_budget(limit),),
     )
     plan = Plan(
         call=call,
@@ -93,8 +91,3 @@ def _check_kinds(routes: list[Route], check: Check) -> list[Warning]:
             )
         warnings.append(Warning("unsupported_feature", message))
     return warnings
-
-
-def _read_budgets(limit: float | Decimal | Budget | None) -> tuple[Budget, ...]:
-    own = limit if isinstance(limit, Budget) or limit is None else Budget(limit)
-    return tuple(budget for budget in (own, process_budget()) if budget is not None)

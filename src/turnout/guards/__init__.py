@@ -21,6 +21,7 @@ from turnout.guards.guard import (
     check_output,
     read_guards,
     retry_messages,
+    retry_text,
 )
 from turnout.guards.pii import RedactPII
 from turnout.guards.streams import Gate, open_gate
@@ -42,4 +43,5 @@ __all__ = [
     "open_gate",
     "read_guards",
     "retry_messages",
+    "retry_text",
 ]
