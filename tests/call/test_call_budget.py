@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
-from provider import Exchange, Provider, answer, cut, error, events, reply, silence, stream
+from provider import Exchange, Provider, Reply, answer, cut, error, events, reply, silence, stream
 from turnout.agent.runtime import make_runtime
 from turnout.call import Call, Runtime, open_stream, send
 from turnout.call.account import Account
@@ -24,9 +25,10 @@ from turnout.errors import (
     InvalidInputError,
     ServerError,
     TruncatedStreamError,
+    TurnoutError,
 )
 from turnout.messages import Audio, Message
-from turnout.requests import EmbeddingRequest, ModelRequest, ModelSettings, OutputSpec, ToolSpec
+from turnout.requests import EmbeddingRequest, ModelRequest, ModelSettings, OutputSpec, Timeouts, ToolSpec
 from turnout.routing import read_model, resolve
 from turnout.transport.http import HTTPTransport
 from turnout.usage import Cost, Usage
@@ -153,6 +155,64 @@ async def test_a_cancelled_call_gives_back(provider: Provider, runtime: Runtime)
     task.cancel()
     await asyncio.wait([task])
     assert (budget.spent_usd, budget.reserved_usd) == (0, 0)
+
+
+def broken(after: bytes = b'{"id": "chatcmpl-1", ', *, holds: bool = False) -> Reply:
+    """Send a good head and the beginning of a whole answer; then break, or say no more."""
+
+    async def play(exchange: Exchange) -> None:
+        await exchange.head(200, "application/json", content_length="100000")
+        await exchange.send(after)
+        if holds:
+            await exchange.wait_for_close()
+        else:
+            await asyncio.sleep(0.02)
+            exchange.abort()
+
+    return play
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("answered", [broken(), reply(b"{}"), reply(b"no JSON")])
+async def test_a_whole_answer_that_fails_after_its_head_books_what_was_reserved(
+    provider: Provider, runtime: Runtime, answered: Reply, streams: bool
+) -> None:
+    provider.script(answered)
+    budget, one = Budget(1), call(streams=streams)
+    worst = estimate_cost(one.request, resolve(MODEL), estimate_input(one.request))
+    with pytest.raises(TurnoutError):
+        await (open_stream if streams else send)(call(budget, streams=streams), runtime)
+    assert budget.spent_usd == budget.estimated_usd == worst
+    assert budget.reserved_usd == 0
+
+
+@pytest.mark.parametrize("by_cancelling", [True, False])
+async def test_a_whole_answer_that_is_waited_for_no_longer_books_what_was_reserved(
+    provider: Provider, runtime: Runtime, by_cancelling: bool
+) -> None:
+    provider.script(broken(holds=True))
+    budget = Budget(1)
+    asked = call(budget) if by_cancelling else structs.replace(call(budget), timeouts=Timeouts(total_s=0.3))
+    task = asyncio.create_task(send(asked, runtime))
+    if by_cancelling:
+        while not provider.requests:  # noqa: ASYNC110 - the provider runs in a thread of its own
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(0.1)
+        task.cancel()
+    await asyncio.wait([task])
+    assert budget.spent_usd == budget.estimated_usd > 0
+    assert budget.reserved_usd == 0
+
+
+async def test_late_failures_cannot_pass_the_limit(provider: Provider, runtime: Runtime) -> None:
+    one = estimate_cost(call().request, resolve(MODEL), estimate_input(call().request))
+    assert one is not None
+    provider.script(broken())
+    budget = Budget(one * 2)
+    with pytest.raises(TurnoutError):
+        await send(call(budget, retries=5), runtime)
+    assert len(provider.requests) == 2
+    assert budget.spent_usd == budget.max_cost_usd
 
 
 async def test_an_answer_without_usage_books_the_reservation(provider: Provider, runtime: Runtime) -> None:

@@ -398,6 +398,21 @@ async def test_a_budget_is_shared_by_calls_and_books_once_beside_that_of_the_pro
     assert team.spent_usd == process.spent_usd == 2 * Decimal("0.02") / 1_000_000
 
 
+async def test_an_answer_of_too_few_vectors_is_paid_for_too(server, monkeypatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    budget = Budget(1)
+
+    async def one_too_few(exchange: Exchange) -> None:
+        whole = answer(exchange)
+        await reply({**whole, "data": whole["data"][1:]})(exchange)
+
+    server.script(one_too_few)
+    with pytest.raises(ResponseError, match="1 vectors for 2 texts"):
+        await embed("openai/text-embedding-3-small", ["a", "b"], max_cost_usd=budget, max_retries=0)
+    assert budget.spent_usd == budget.estimated_usd > 0
+
+
 async def test_a_provider_without_embeddings_says_so(server) -> None:
     with pytest.raises(ConfigurationError, match="for which this version has no embeddings"):
         await embed({"id": "m", "url": server.url, "protocol": "anthropic_messages"}, "a")

@@ -33,8 +33,10 @@ class Account:
         "_characters",
         "_event",
         "_first_chunk_s",
+        "_has_begun",
         "_input_tokens",
         "_is_open",
+        "_is_stream",
         "_requests",
         "_reservation",
         "_route",
@@ -44,12 +46,20 @@ class Account:
     )
 
     def __init__(
-        self, route: Route, watch: Watch | None, reservation: Reservation | None, *, input_tokens: int = 0
+        self,
+        route: Route,
+        watch: Watch | None,
+        reservation: Reservation | None,
+        *,
+        input_tokens: int = 0,
+        is_stream: bool = True,
     ) -> None:
         self._route = route
         self._watch = watch
         self._reservation = reservation
         self._input_tokens = input_tokens
+        self._is_stream = is_stream
+        self._has_begun = False
         self._started = time.monotonic()
         self._event: RequestEvent | None = None
         self._requests: list[object] = []
@@ -67,7 +77,7 @@ class Account:
         if budgets:
             input_tokens = estimate_input(request)
             reservation = reserve(budgets, estimate_cost(request, route, input_tokens), route.asked)
-        account = cls(route, watch, reservation, input_tokens=input_tokens)
+        account = cls(route, watch, reservation, input_tokens=input_tokens, is_stream=request.stream)
         try:
             account.announce(request, attempt)
         except BaseException as error:  # an interrupt in the middle of a hook: the request is never sent
@@ -93,6 +103,14 @@ class Account:
         )
         self._requests = self._watch.start_request(event)
         self._event = event
+
+    def note_head(self) -> None:
+        """Take note that the head of a good answer is there: from now on, what fails has to be paid for."""
+        self._has_begun = True
+
+    def note_whole(self) -> None:
+        """Take note that the answer seems to come whole, though a stream was asked for."""
+        self._is_stream = False
 
     def note_chunks(self, chunks: Sequence[Chunk]) -> None:
         """Take note of a batch of a streamed answer."""
@@ -126,10 +144,10 @@ class Account:
             answer.warnings += self._watch.take_warnings()
 
     def failed(self, error: BaseException, status: int | None = None) -> None:
-        """Book what had come before `error`; where nothing had, give back what was reserved."""
+        """Book what had come before `error`; where not even the head of an answer had, give back what was reserved."""
         if not self._close():
             return
-        self._book_part(has_begun=self._first_chunk_s is not None)
+        self._book_part()
         if self._watch is not None and self._event is not None:
             duration_s = time.monotonic() - self._started
             event = ErrorEvent(request=self._event, error=error, status=status, duration_s=duration_s)
@@ -139,7 +157,8 @@ class Account:
         """Book what had come of a stream that nobody reads on."""
         if not self._close():
             return
-        self._book_part(has_begun=True)
+        self._has_begun = True
+        self._book_part()
         if self._watch is not None and self._event is not None:
             event = ResponseEvent(
                 request=self._event,
@@ -156,8 +175,12 @@ class Account:
         was_open, self._is_open = self._is_open, False
         return was_open
 
-    def _book_part(self, *, has_begun: bool) -> None:
-        """Book the usage that the provider told, else an estimate of what came; nothing where nothing came."""
+    def _book_part(self) -> None:
+        """Book the usage that the provider told, else an estimate; nothing where no answer had begun.
+
+        Of a stream that is the input and what came of the answer. Of a whole answer nobody knows how much was made of
+        it: all that was reserved, so that calls which fail late cannot pass the limit.
+        """
         if self._reservation is None:
             return
         facts, usage = self._route.facts, self._usage
@@ -166,9 +189,11 @@ class Account:
             if cost.total is not None:
                 self._reservation.settle(cost)
                 return
-        if not has_begun:
+        if not self._has_begun:
             self._reservation.release()
             return
-        output_tokens = -(-self._characters // _CHARACTERS_A_TOKEN)
-        amount = estimate_partial_cost(facts, self._input_tokens, output_tokens)
+        amount = None
+        if self._is_stream or self._first_chunk_s is not None:
+            output_tokens = -(-self._characters // _CHARACTERS_A_TOKEN)
+            amount = estimate_partial_cost(facts, self._input_tokens, output_tokens)
         self._reservation.settle_estimate(self._reservation.amount_usd if amount is None else amount)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import structs
 
+from turnout.call.budget import find_budgets
 from turnout.call.exchange import Clock, encode, open_account, post
 from turnout.call.preparation import fit, prepare
 from turnout.call.spec import choose_candidates, shares_key
@@ -44,6 +45,7 @@ class Dispatch:
         self.started = time.monotonic()
         self.attempts: list[Attempt] = []
         self.warnings: list[Warning] = []
+        self.budgets = find_budgets(call.budgets)  # once for all tries: those of the environment take a look there
         self._queue = deque(runtime.cooldowns.order(call.candidates))
         self._failures: list[tuple[Candidate, TurnoutError]] = []
         self._turn: _Turn | None = None
@@ -180,10 +182,14 @@ class _Turn:
             self._encoded = encode(self._protocol, adapted.request, route, dropped)
             if dispatch.call.does_pace:
                 await self._pace(route, clock)
-            self._account = open_account(dispatch.call, adapted.request, route, len(dispatch.attempts) + 1)
+            self._account = open_account(
+                dispatch.call.watch, dispatch.budgets, adapted.request, route, len(dispatch.attempts) + 1
+            )
             transport = self.candidate.transport or dispatch.runtime.transport
             exchange = await post(transport, route, self._protocol, self._encoded, clock)
             exchange.account = self._account
+            if self._account is not None:
+                self._account.note_head()
             if self._slot is not None:
                 self._slot.close(exchange.http.status, exchange.http.headers)
             exchange.rewriter, exchange.is_output_pending = adapted.rewriter, adapted.is_output_pending

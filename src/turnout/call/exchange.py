@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET, Struct
 
 from turnout.adaptation.rewriter import Rewriter
-from turnout.call.budget import find_budgets
 from turnout.errors import APITimeoutError, CallError, InvalidInputError
 from turnout.protocols import EncodedRequest, WireProtocol
 from turnout.requests import DEFAULT_TOTAL_S
@@ -19,9 +18,12 @@ from turnout.transport.seam import HTTPRequest, HTTPResponse
 from turnout.version import USER_AGENT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from turnout.call.account import Account  # noqa: TC004 # a field of a Struct, never resolved
-    from turnout.call.spec import Call
+    from turnout.call.budget import Budget
     from turnout.errors import APIStatusError, TimeoutKind, TurnoutError
+    from turnout.hooks import Watch
     from turnout.requests import ModelRequest, Timeouts
     from turnout.responses import ModelResponse
     from turnout.transport.seam import Transport
@@ -139,17 +141,18 @@ def encode(protocol: WireProtocol, request: ModelRequest, route: Route, dropped:
     return encoded
 
 
-def open_account(call: Call, request: ModelRequest, route: Route, attempt: int) -> Account | None:
+def open_account(
+    watch: Watch | None, budgets: Sequence[Budget], request: ModelRequest, route: Route, attempt: int
+) -> Account | None:
     """Return the books of a try that is about to be sent; `None` where nobody wants any.
 
     Raises `BudgetError` when the try may cost more than a budget has left.
     """
-    budgets = find_budgets(call.budgets)
-    if not budgets and call.watch is None:
+    if not budgets and watch is None:
         return None
     from turnout.call.account import Account  # here: most calls have no books
 
-    return Account.open(call.watch, budgets, request, route, attempt)
+    return Account.open(watch, budgets, request, route, attempt)
 
 
 async def post(

@@ -114,6 +114,8 @@ class StreamReader:
     async def _open_batch(self) -> list[Chunk]:
         http = self.exchange.http
         if "event-stream" not in (http.headers.get("content-type") or "").lower():
+            if self.exchange.account is not None:
+                self.exchange.account.note_whole()
             limit_s, kind = self.exchange.clock.until_first_chunk()
             self._first_bytes = await http.receive(limit_s, kind)
             if self._first_bytes.lstrip()[:1] in (b"{", b"[", b"<"):  # some servers ignore "stream", or send a page
