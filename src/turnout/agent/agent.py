@@ -11,10 +11,9 @@ from turnout.routing.model import read_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from decimal import Decimal
 
     from turnout.agent.inputs import MessagesArgument
-    from turnout.agent.options import CallOptions, CheckMode, ToolsArgument
+    from turnout.agent.options import CallOptions, CheckMode, CostLimit, ToolsArgument
     from turnout.agent.pending import PendingRun
     from turnout.agent.result import Result
     from turnout.agent.run import Run, StepHook
@@ -80,7 +79,7 @@ class Agent:
         restart_broken_stream: bool = False,
         memory: Memory | None = None,
         media: MediaArgument | None = None,
-        max_cost_usd: float | Decimal | str | None = None,
+        max_cost_usd: CostLimit | None = None,
         pace: bool = False,
         hooks: WatchArgument | None = None,
         guards: GuardsArgument | None = None,
@@ -212,16 +211,16 @@ class Agent:
 
         `pending` is the result whose `finish_reason` is ``"approval"``, its `pending`, or the JSON of that
         (``result.pending.to_json()``), also from another process. Each call that waits must be in `approve` (an id) or
-        in `deny` (an id with the reason, which the model reads). The options are those of the run itself: give `output`
+        in `deny` (an id with the reason, which the model reads). It is resumed once in a process: again only where that
+        failed, and then its approved tools run again. The options are those of the run itself: give `output`
         and `tools` again where the call had its own. Returns the result of the whole run. Raises `InvalidInputError`
         for a decision that is missing or about no call.
         """
-        from turnout.agent.loop import run_whole
-        from turnout.agent.resuming import prepare_resumed
+        from turnout.agent.resuming import prepare_resumed, run_once
 
         decisions = (approve, deny)
         run = await prepare_resumed(self, self._settings, pending, decisions, check_options(options), output=output)
-        return await run_whole(run)
+        return await run_once(run)
 
     def resume_sync(
         self,

@@ -70,9 +70,9 @@ def _find_budgets(settings: AgentSettings, options: CallOptions) -> tuple[Budget
     limit = options.get("max_cost_usd")
     if limit is None:
         return () if settings.budget is None else (settings.budget,)
-    from turnout.call.budget import Budget
+    from turnout.call.budget import read_budget
 
-    return (Budget(limit), *(() if settings.budget is None else (settings.budget,)))
+    return (read_budget(limit), *(() if settings.budget is None else (settings.budget,)))
 
 
 async def _choose(

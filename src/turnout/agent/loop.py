@@ -116,6 +116,16 @@ class StreamedRun:
             self._tools.close()
         self.fail(None)
 
+    @property
+    def has_tools_running(self) -> bool:
+        """Whether tools of this run have begun and not ended yet."""
+        return self._tools is not None and self._tools.is_running
+
+    async def wait_closed(self) -> None:
+        """Wait until the tools that were cancelled have ended."""
+        if self._tools is not None:
+            await self._tools.wait_closed()
+
     def fail(self, error: BaseException | None) -> None:
         """Note that the run has ended before its end: by `error`, or because nobody reads on. Safe to repeat."""
         if self._guarded is not None and isinstance(error, TurnoutError):

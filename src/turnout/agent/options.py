@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
 
     from turnout.agent.run import StepHook
+    from turnout.call.budget import Budget
     from turnout.context import RequestContext
     from turnout.requests import ModelSettings, OutputMode, Timeouts
     from turnout.routing.model import ModelArgument
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 ToolsArgument = Sequence[Any]
 """Tools: functions, `Tool` objects, other agents, in a list."""
+
+if TYPE_CHECKING:
+    CostLimit: TypeAlias = float | Decimal | str | Budget
 
 CheckMode = Literal["raise", "warn", "off"]
 """What to do when the catalog says that a model lacks what a call needs."""
@@ -82,7 +86,7 @@ class DirectOptions(TypedDict, total=False):
     check: CheckMode | None
     """What a lack that the catalog tells of leads to: ``"raise"`` (an error), ``"warn"`` or ``"off"``."""
 
-    max_cost_usd: float | Decimal | str | None
+    max_cost_usd: CostLimit | None
     """The most that the run may cost, in USD."""
 
 

@@ -22,8 +22,8 @@ class PendingRun(Struct, kw_only=True, frozen=True):
     `calls` are those that wait for a decision; `results` those of the other calls of the same step, which were run.
     ``pending.to_json()`` and ``PendingRun.from_json(data)`` take it to another process; the headers, raw bodies,
     attempts and nested results of the steps before stay behind (what nested agents took is kept in the sums). What
-    `prepare_step` and `on_step` changed is not kept: they are asked again. Approved tools run when it is resumed, so keep
-    the JSON where only those who may decide can write.
+    `prepare_step` and `on_step` changed is not kept: they are asked again. Approved tools run when it is resumed, so
+    keep the JSON where only those who may decide can write.
     """
 
     calls: list[ToolCall]
@@ -88,22 +88,22 @@ class PendingRun(Struct, kw_only=True, frozen=True):
 
 
 def _read_ids(value: object) -> list[str]:
-    items = list(cast("Iterable[Any]", value)) if isinstance(value, Iterable) and not isinstance(value, str) else [None]
+    is_list = isinstance(value, Iterable) and not isinstance(value, str)
+    items: list[Any] = list(cast("Iterable[Any]", value)) if is_list else [None]
     if not all(isinstance(item, str) for item in items):
-        raise InvalidInputError(f"approve= is a {type(value).__name__}: give a list of the ids of calls")
+        kind = type(cast("object", value)).__name__
+        raise InvalidInputError(f"approve= is a {kind}: give a list of the ids of calls")
     return items
 
 
 def _read_reasons(value: object) -> dict[str, str]:
-    given = {} if value is None else value
-    if not isinstance(given, Mapping):
+    if value is not None and not isinstance(value, Mapping):
         raise InvalidInputError(f"deny= is a {type(value).__name__}: give a mapping of ids to reasons")
-    reasons = dict(cast("Mapping[Any, Any]", given))
+    reasons = dict(cast("Mapping[Any, Any]", value or {}))
     for identity, reason in reasons.items():
         if not isinstance(identity, str) or not isinstance(reason, str):
-            raise InvalidInputError(
-                f"deny= gives {identity!r} a {type(reason).__name__}: give a reason, which may be ''"
-            )
+            what = type(reason).__name__
+            raise InvalidInputError(f"deny= gives {identity!r} a {what}: give the reason, a text that may be empty")
     return reasons
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from turnout.tools import Tool
 
 
+_MOST_REMEMBERED = 10_000
 MOST_NESTED = 8
 """How deep agents may call each other as tools: one that reaches itself would go on for ever."""
 
@@ -47,6 +48,24 @@ async def prepare_resumed(
         )
     run.history = find_history(agent, settings, options.get("thread"))
     return run
+
+
+async def run_once(run: Run) -> Result[Any]:
+    """Run a resumed run to its end, unless it was resumed before in this process and did not fail."""
+    from turnout.agent.loop import run_whole
+
+    identity = "" if run.resumed is None else run.resumed.id
+    taken = run.runtime.resumed
+    if identity in taken:
+        raise InvalidInputError("the pending run was resumed before: its tools would run again; use the result of then")
+    while len(taken) >= _MOST_REMEMBERED:
+        taken.pop(next(iter(taken)), None)
+    taken[identity] = None
+    try:
+        return await run_whole(run)
+    except BaseException:
+        taken.pop(identity, None)
+        raise
 
 
 def make_agent_tool(agent: Agent, name: str | None, description: str | None) -> Tool:

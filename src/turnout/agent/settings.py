@@ -96,9 +96,9 @@ class AgentSettings(Struct, kw_only=True):
 
             self.media = read_media_limits(media)
         if max_cost_usd is not None:
-            from turnout.call.budget import Budget, read_limit
+            from turnout.call.budget import read_budget
 
-            self.budget = Budget(read_limit(max_cost_usd), name="agent")
+            self.budget = read_budget(max_cost_usd, "agent")
         if hooks is not None:
             from turnout.hooks import read_hooks
 

@@ -177,7 +177,7 @@ class Steps:
     async def _check_output(self, answer: Answer) -> None:
         """Let the guards look at an answer; they may change it, block it, or have it given again."""
         from turnout.errors import BlockedError
-        from turnout.guards import Retry, check_output, retry_messages
+        from turnout.guards import Retry, check_output, retry_text
 
         response = answer.response
         verdict = await check_output(self._run.guards, response.message, self.guard_context())
@@ -190,7 +190,7 @@ class Steps:
                 text=response.text,
             )
         self._retries -= 1
-        self._retry = retry_messages(response.message, verdict)[-1].text
+        self._retry = retry_text(verdict)
 
     def _start(self, calls: list[ToolCall]) -> CallRunner[ToolResult]:
         from turnout.tools import CallRunner

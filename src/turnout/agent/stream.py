@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 from turnout.agent.loop import StreamedRun
 from turnout.chunks import Element, FallbackChunk, ObjectDelta, TextDelta
@@ -60,22 +60,22 @@ class AgentStream(Generic[T]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        await self.aclose()
 
     @property
     def text_stream(self) -> AsyncIterator[str]:
         """The pieces of text alone, in order."""
-        return TextIterator(ChunkIterator(self))
+        return PickedIterator(ChunkIterator(self), TextDelta)
 
     @property
     def object_stream(self) -> AsyncIterator[Any]:
         """The structured output as it grows: plain JSON values, not yet validated; `object` is the validated one."""
-        return PartIterator(ChunkIterator(self), ObjectDelta)
+        return PickedIterator(ChunkIterator(self), ObjectDelta)
 
     @property
     def element_stream(self) -> AsyncIterator[Any]:
         """The elements of a structured output that is a list, each complete and of its type."""
-        return PartIterator(ChunkIterator(self), Element)
+        return PickedIterator(ChunkIterator(self), Element)
 
     @property
     def object(self) -> T | None:
@@ -140,8 +140,15 @@ class AgentStream(Generic[T]):
             self._opening.get_loop().call_soon_threadsafe(self._opening.cancel)
 
     async def aclose(self) -> None:
-        """Do as `close`."""
+        """Do as `close`, and wait until the tools that were running have ended."""
         self.close()
+        if self._run is not None:
+            await self._run.wait_closed()
+
+    @property
+    def has_tools_running(self) -> bool:
+        """Whether tools of this run have begun and not ended yet."""
+        return self._run is not None and self._run.has_tools_running
 
     @property
     def _result(self) -> Result[T] | None:
@@ -251,53 +258,52 @@ class ChunkIterator:
             self._stream.close()
 
 
-class TextIterator:
-    """The text of a stream, piece by piece. An answer that begins again (a `fallback` chunk) ends it with an error."""
+class Picker:
+    """Picks what one kind of chunk holds: text, the output so far, or an element of it.
 
-    __slots__ = ("_chunks", "_has_text")
+    An answer that begins again (a `fallback` chunk) is an error once some of it was told; of the output so far, each
+    piece replaces the one before.
+    """
 
-    def __init__(self, chunks: ChunkIterator) -> None:
-        self._chunks = chunks
-        self._has_text = False
+    __slots__ = ("_has_told", "_kind")
 
-    def __aiter__(self) -> TextIterator:
-        return self
-
-    async def __anext__(self) -> str:
-        while True:
-            chunk = await self._chunks.__anext__()
-            if type(chunk) is TextDelta:
-                self._has_text = True
-                return chunk.text
-            if type(chunk) is FallbackChunk and self._has_text:
-                raise _begun_again(chunk)
-
-
-class PartIterator:
-    """What one kind of chunk holds of a structured output. An answer that begins again ends it with an error."""
-
-    __slots__ = ("_chunks", "_has_told", "_kind")
-
-    def __init__(self, chunks: ChunkIterator, kind: type[ObjectDelta | Element]) -> None:
-        self._chunks = chunks
+    def __init__(self, kind: type[TextDelta | ObjectDelta | Element]) -> None:
         self._kind = kind
         self._has_told = False
 
-    def __aiter__(self) -> PartIterator:
+    def pick(self, chunk: Chunk) -> Any:
+        """Return what `chunk` holds; `NOTHING` where it is of another kind. Raises `StreamError`."""
+        if type(chunk) is self._kind:
+            self._has_told = True
+            if isinstance(chunk, TextDelta):
+                return chunk.text
+            return chunk.object if isinstance(chunk, ObjectDelta) else cast("Element", chunk).element
+        if type(chunk) is FallbackChunk and self._has_told and self._kind is not ObjectDelta:
+            raise StreamError(
+                f"the answer begins again with `{chunk.model}`, as that of `{chunk.failed}` cannot stay"
+                f" ({chunk.reason}): iterate the chunks to follow it, as this cannot take back what came before"
+            )
+        return NOTHING
+
+
+NOTHING = object()
+"""What `Picker.pick` returns for a chunk that it passes over."""
+
+
+class PickedIterator:
+    """The pieces of one kind of a stream."""
+
+    __slots__ = ("_chunks", "_picker")
+
+    def __init__(self, chunks: ChunkIterator, kind: type[TextDelta | ObjectDelta | Element]) -> None:
+        self._chunks = chunks
+        self._picker = Picker(kind)
+
+    def __aiter__(self) -> PickedIterator:
         return self
 
     async def __anext__(self) -> Any:
         while True:
-            chunk = await self._chunks.__anext__()
-            if isinstance(chunk, self._kind):
-                self._has_told = True
-                return chunk.object if isinstance(chunk, ObjectDelta) else chunk.element
-            if type(chunk) is FallbackChunk and self._has_told and self._kind is Element:
-                raise _begun_again(chunk)
-
-
-def _begun_again(chunk: FallbackChunk) -> StreamError:
-    return StreamError(
-        f"the answer begins again with `{chunk.model}`, as that of `{chunk.failed}` cannot stay ({chunk.reason}):"
-        " iterate the chunks to follow it, as this cannot take back what came before"
-    )
+            piece = self._picker.pick(await self._chunks.__anext__())
+            if piece is not NOTHING:
+                return piece

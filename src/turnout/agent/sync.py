@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic
 
+from turnout.agent.stream import NOTHING, Picker
 from turnout.agent.threads import find_loop
 from turnout.chunks import Element, ObjectDelta, TextDelta
 
@@ -46,13 +47,20 @@ class SyncStream(Generic[T]):
     def __iter__(self) -> Iterator[Chunk]:
         return self._read()
 
+    def _pick(self, kind: type[TextDelta | ObjectDelta | Element]) -> Iterator[Any]:
+        picker = Picker(kind)
+        for chunk in self:
+            piece = picker.pick(chunk)
+            if piece is not NOTHING:
+                yield piece
+
     def _read(self) -> Iterator[Chunk]:
         self._stream._take()  # pyright: ignore[reportPrivateUsage] - its sync half
         try:
             while batch := self._loop.run(self._stream._next_batch()):  # pyright: ignore[reportPrivateUsage]
                 yield from batch
         finally:
-            self._stream.close()
+            self.close()
 
     def __enter__(self) -> SyncStream[T]:
         return self
@@ -60,22 +68,22 @@ class SyncStream(Generic[T]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stream.close()
+        self.close()
 
     @property
     def text_stream(self) -> Iterator[str]:
         """The pieces of text alone, in order."""
-        return (chunk.text for chunk in self if type(chunk) is TextDelta)
+        return self._pick(TextDelta)
 
     @property
     def object_stream(self) -> Iterator[Any]:
         """The structured output as it grows; see `AgentStream.object_stream`."""
-        return (chunk.object for chunk in self if type(chunk) is ObjectDelta)
+        return self._pick(ObjectDelta)
 
     @property
     def element_stream(self) -> Iterator[Any]:
         """The elements of a structured output that is a list, each complete and of its type."""
-        return (chunk.element for chunk in self if type(chunk) is Element)
+        return self._pick(Element)
 
     @property
     def object(self) -> T | None:
@@ -122,8 +130,10 @@ class SyncStream(Generic[T]):
         return self._loop.run(self._stream.result())
 
     def close(self) -> None:
-        """Close the connection at once. Safe to repeat."""
+        """Close the connection at once, and end the tools that were running. Safe to repeat."""
         self._stream.close()
+        if self._stream.has_tools_running and self._loop.is_idle:
+            self._loop.run(self._stream.aclose())
 
     def __repr__(self) -> str:
         return repr(self._stream).replace("AgentStream", "SyncStream")

@@ -23,12 +23,24 @@ class OwnLoop:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._process = os.getpid()
+        self._thread = threading.get_ident()
         self._close = weakref.finalize(self, _close_loop, self._loop, self._process)
 
     @property
     def is_usable(self) -> bool:
         """Whether the loop is open and of this process (a fork inherits it and must not use it)."""
         return self._process == os.getpid() and not self._loop.is_closed()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the calling thread may run it now: it is this thread's, and no loop is running here."""
+        if not self.is_usable or self._thread != threading.get_ident():
+            return False
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return True
+        return False
 
     def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         """Run `coroutine` to its end; an interrupt (Ctrl-C) cancels it first, so that its connection is closed."""
@@ -70,6 +82,9 @@ class BackgroundLoop:
         self._thread = threading.Thread(target=self._loop.run_forever, name="turnout-loop", daemon=True)
         self._thread.start()
         atexit.register(self._stop)
+
+    is_idle = False
+    """Whether it has to be run for what is on it to go on: it runs by itself."""
 
     def is_loop(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Whether `loop` is this one."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
-from turnout.call.media import FetchedMedia
-from turnout.call.pacing import Pacer
 from turnout.fallback import Cooldowns
 from turnout.requests import ModelRequest, ModelSettings, Timeouts, merge_deep, merge_settings
 from turnout.routing.capabilities import Check
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from turnout.call.budget import Budget  # noqa: TC004 # fields of a Struct, never resolved
+    from turnout.call.media import FetchedMedia  # noqa: TC004
+    from turnout.call.pacing import Pacer
     from turnout.hooks import Watch  # noqa: TC004
     from turnout.local.endpoint import Endpoint
     from turnout.transport.seam import Transport
@@ -33,8 +34,20 @@ class Runtime:
         self.launch = launch
         self.cooldowns = Cooldowns()
         self.lessons = Lessons()
-        self.pacer = Pacer()
         self.measured = Measured()
+        self.resumed: dict[str, None] = {}  # the pending runs that went on, the oldest first
+        self._lock = Lock()
+        self._pacer: Pacer | None = None
+
+    @property
+    def pacer(self) -> Pacer:
+        """What holds calls back for rate limits; made when the first call asks for it."""
+        if self._pacer is None:
+            from turnout.call.pacing import Pacer
+
+            with self._lock:
+                self._pacer = self._pacer or Pacer()
+        return self._pacer
 
 
 class Call(Struct, kw_only=True):

@@ -58,9 +58,20 @@ class CallRunner(Generic[R]):
         return result
 
     def close(self) -> None:
-        """Cancel what still runs, and wait for nothing. Safe to repeat."""
+        """Cancel what still runs, and wait for nothing. Safe to repeat, and from any thread."""
         for task in self._tasks or ():
-            task.cancel()
+            loop = task.get_loop()
+            if not task.done() and not loop.is_closed():
+                loop.call_soon_threadsafe(task.cancel)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether calls have begun and not ended yet."""
+        return any(not task.done() for task in self._tasks or ())
+
+    async def wait_closed(self) -> None:
+        """Cancel what still runs, and wait for its end."""
+        await _end(self._tasks or [])
 
     def _start(self) -> list[asyncio.Task[R]]:
         import asyncio
