@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from turnout.messages import Message, Part
+    from turnout.requests import ModelRequest
 
 MESSAGE_TOKENS = 4
 """What a message takes beside its parts: its role and the marks around it."""
@@ -43,6 +44,14 @@ def estimate_tokens(messages: Iterable[Message]) -> int:
     four. Reasoning counts where the provider's own record is sent back to it.
     """
     return sum(estimate_message_tokens(message) for message in messages)
+
+
+def estimate_request_tokens(request: ModelRequest) -> int:
+    """Return about how many tokens the input of `request` has: its messages, its tools and the schema of its output."""
+    tokens = estimate_tokens(request.messages)
+    for tool in request.tools:
+        tokens += estimate_text_tokens(tool.name + tool.description) + _estimate_json(tool.parameters)
+    return tokens if request.output is None else tokens + _estimate_json(request.output.schema)
 
 
 def estimate_message_tokens(message: Message) -> int:

@@ -184,4 +184,6 @@ def test_parts_that_only_their_maker_understands_go_to_no_other() -> None:
     assert leave_out_foreign([made(Reasoning("hm"))], "b") == []
     user = [Message.user("Look", PNG)]
     assert leave_out_foreign(user, "b") is user
-    assert leave_out_foreign([*user, made("Hi")], "b")[0] is user[0]
+    own = [*user, made("Hi"), made("Hi", Reasoning("hm"))]
+    assert leave_out_foreign(own, "a") is own
+    assert leave_out_foreign(own, "b")[0] is user[0]

@@ -16,7 +16,7 @@ from turnout.agent.runtime import make_runtime
 from turnout.call import Call, Runtime, open_stream, send
 from turnout.call.account import Account
 from turnout.call.budget import Budget, limit_process, process_budget, read_budget, reserve, share_budgets
-from turnout.call.estimate import ASSUMED_OUTPUT_TOKENS, estimate_cost, estimate_input, estimate_partial_cost
+from turnout.call.estimate import ASSUMED_OUTPUT_TOKENS, estimate_cost, estimate_partial_cost
 from turnout.catalog.types import Model
 from turnout.chunks import TextDelta, UsageChunk
 from turnout.errors import (
@@ -30,6 +30,7 @@ from turnout.errors import (
 from turnout.messages import Audio, Message
 from turnout.requests import EmbeddingRequest, ModelRequest, ModelSettings, OutputSpec, Timeouts, ToolSpec
 from turnout.routing import read_model, resolve
+from turnout.tokens import estimate_request_tokens
 from turnout.transport.http import HTTPTransport
 from turnout.usage import Cost, Usage
 
@@ -84,7 +85,7 @@ async def test_the_call_that_would_pass_the_limit_is_not_sent(provider: Provider
 
 async def test_a_budget_of_two_calls_lets_two_of_many_pass(provider: Provider, runtime: Runtime) -> None:
     provider.script(reply())
-    one = estimate_cost(call().request, resolve(MODEL), estimate_input(call().request))
+    one = estimate_cost(call().request, resolve(MODEL), estimate_request_tokens(call().request))
     assert one is not None
     budget = Budget(one * 2)
     results = await asyncio.gather(*(send(call(budget), runtime) for _ in range(50)), return_exceptions=True)
@@ -179,7 +180,7 @@ async def test_a_whole_answer_that_fails_after_its_head_books_what_was_reserved(
 ) -> None:
     provider.script(answered)
     budget, one = Budget(1), call(streams=streams)
-    worst = estimate_cost(one.request, resolve(MODEL), estimate_input(one.request))
+    worst = estimate_cost(one.request, resolve(MODEL), estimate_request_tokens(one.request))
     with pytest.raises(TurnoutError):
         await (open_stream if streams else send)(call(budget, streams=streams), runtime)
     assert budget.spent_usd == budget.estimated_usd == worst
@@ -205,7 +206,7 @@ async def test_a_whole_answer_that_is_waited_for_no_longer_books_what_was_reserv
 
 
 async def test_late_failures_cannot_pass_the_limit(provider: Provider, runtime: Runtime) -> None:
-    one = estimate_cost(call().request, resolve(MODEL), estimate_input(call().request))
+    one = estimate_cost(call().request, resolve(MODEL), estimate_request_tokens(call().request))
     assert one is not None
     provider.script(broken())
     budget = Budget(one * 2)
@@ -400,7 +401,7 @@ def test_an_embedding_has_no_output_to_reserve() -> None:
 
 def test_tools_and_schemas_are_input_too() -> None:
     def count(**request: object) -> int:
-        return estimate_input(ModelRequest(messages=[Message.user("Hi")], **request))  # type: ignore[arg-type]
+        return estimate_request_tokens(ModelRequest(messages=[Message.user("Hi")], **request))  # type: ignore[arg-type]
 
     tool = ToolSpec(name="look", description="Looks something up.", parameters={"type": "object", "properties": {}})
     assert count(tools=(tool,)) > count() + 10

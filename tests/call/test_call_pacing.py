@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 
 import pytest
@@ -73,6 +74,28 @@ async def test_no_window_holds_more_than_the_limit_and_the_wait_is_told(provider
         assert len(told) == (wait > 0)
     assert "2 requests a minute" in str(answers[4].warnings[0])
     assert answers[4].attempts[0].duration_s < answers[4].timing.total_s - 0.3
+
+
+async def test_a_wait_is_told_in_the_log_before_it(provider: Provider, runtime: Paced) -> None:
+    told: list[tuple[str, int]] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            told.append((record.getMessage(), len(provider.requests)))
+
+    runtime.limit(1)
+    log, handler = logging.getLogger("turnout"), Handler()
+    log.addHandler(handler)
+    log.setLevel("INFO")
+    try:
+        await asyncio.gather(send(call(), runtime), send(call(), runtime))
+    finally:
+        log.removeHandler(handler)
+        log.setLevel("NOTSET")
+    ((said, sent),) = told
+    assert sent <= 1
+    assert said.startswith(f"{MODEL} waits 0.")
+    assert said.endswith(" s for the rate limit of ovhcloud (1 requests a minute)")
 
 
 async def test_nothing_waits_when_it_is_off(provider: Provider, runtime: Paced) -> None:

@@ -14,6 +14,7 @@ from turnout.requests import ModelRequest, OutputSpec, ToolSpec
 from turnout.routing import resolve
 from turnout.routing.capabilities import check_request
 from turnout.routing.features import has, lacks, list_alternatives
+from turnout.tokens import estimate_request_tokens
 
 TOOLS = (ToolSpec(name="f"),)
 PNG = Image(data=b"\x89PNG\r\n\x1a\n")
@@ -162,6 +163,19 @@ def test_a_prompt_over_the_context_is_a_warning_with_the_numbers():
     calls = Message.assistant(ToolCall("1", "f", {}), Reasoning("Hm"))
     short = ModelRequest(messages=[Message.user("word " * 20_000), calls])  # long enough to be counted, and fits
     assert check_request(short, resolve("ovhcloud/gpt-oss-120b")) == []
+
+
+def test_tools_and_the_schema_count_as_the_budgets_count_them():
+    tool = ToolSpec(name="f", description="word " * 150_000, parameters={"type": "object"})
+    messages = [Message.user("Hi")]
+    for request in (
+        ModelRequest(messages=messages, tools=(tool,)),
+        ModelRequest(messages=messages, output=OutputSpec(schema={"description": "word " * 150_000})),
+        ModelRequest(messages=[Message.assistant(ToolCall("1", "f", {"a": "word " * 150_000}))]),
+    ):
+        (warning,) = check_request(request, resolve("ovhcloud/gpt-oss-120b"))
+        assert warning.code == "context_limit"
+        assert f"about {estimate_request_tokens(request):,} tokens" in warning.message
 
 
 def test_lacking_and_having_are_no_opposites_where_nothing_is_known():

@@ -12,10 +12,16 @@ def leave_out_foreign(messages: list[Message], provider: str) -> list[Message]:
 
     These are its reasoning, the records of tools that it ran itself, and media that it made. Whose a message is, its
     `provider` tells, and that of a reasoning its own; what is nobody's stays. A message with nothing left is left out.
+    Where nothing is to be left out, it is the list that was given.
     """
-    if not any(message.role == "assistant" for message in messages):
-        return messages
-    return [message for each in messages if (message := _without_foreign(each, provider)) is not None]
+    kept: list[Message] = []
+    has_changed = False
+    for message in messages:
+        rest = _without_foreign(message, provider)
+        if rest is not None:
+            kept.append(rest)
+        has_changed = has_changed or rest is not message
+    return kept if has_changed else messages
 
 
 def _without_foreign(message: Message, provider: str) -> Message | None:

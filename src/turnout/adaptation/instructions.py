@@ -126,11 +126,14 @@ def _repoint(value: Any, prefix: str) -> Any:
 
 def uses_tools(messages: Sequence[Message]) -> bool:
     """Tell whether a call or a result of a tool is among `messages`."""
-    return any(message.role == "tool" or (message.role == "assistant" and _has_calls(message)) for message in messages)
-
-
-def _has_calls(message: Message) -> bool:
-    return any(type(part) is ToolCall for part in message.content)
+    for message in messages:  # a plain loop: every call pays for it
+        if message.role == "tool":
+            return True
+        if message.role == "assistant":
+            for part in message.content:
+                if type(part) is ToolCall:
+                    return True
+    return False
 
 
 def spell_calls(messages: Sequence[Message]) -> list[Message]:

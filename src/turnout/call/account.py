@@ -6,10 +6,11 @@ import time
 from typing import TYPE_CHECKING
 
 from turnout.call.budget import reserve
-from turnout.call.estimate import estimate_cost, estimate_input, estimate_partial_cost
+from turnout.call.estimate import estimate_cost, estimate_partial_cost
 from turnout.chunks import ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta, UsageChunk
 from turnout.errors import redact_url
 from turnout.hooks import ErrorEvent, RequestEvent, ResponseEvent
+from turnout.tokens import estimate_request_tokens
 from turnout.usage import compute_cost
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Account:
         """Reserve a try in all of `budgets` and announce it. Raises `BudgetError` when it does not fit into one."""
         reservation, input_tokens = None, 0
         if budgets:
-            input_tokens = estimate_input(request)
+            input_tokens = estimate_request_tokens(request)
             reservation = reserve(budgets, estimate_cost(request, route, input_tokens), route.asked)
         account = cls(route, watch, reservation, input_tokens=input_tokens, is_stream=request.stream)
         try:

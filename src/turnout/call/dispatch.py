@@ -17,7 +17,6 @@ from turnout.call.spec import choose_candidates, shares_key
 from turnout.errors import APIStatusError, APITimeoutError, BudgetError, NotFoundError, TurnoutError, redact_url
 from turnout.fallback import summarise_failures
 from turnout.protocols import find_protocol
-from turnout.protocols.refusals import refused_field
 from turnout.responses import Attempt, Warning
 from turnout.routing.resolution import resolve_candidate, retired_message
 from turnout.routing.route import is_secret_header
@@ -257,6 +256,8 @@ class _Turn:
             return True
         if self._encoded is None or not isinstance(error, APIStatusError) or len(self._dropped) >= _MOST_DROPPED:
             return False
+        from turnout.protocols.refusals import refused_field  # here: few calls are refused
+
         field = refused_field(error, self._encoded.added, self._encoded.translated)
         if field is None:
             return False

@@ -6,10 +6,7 @@ import math
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from turnout.messages import Audio
-from turnout.tokens import estimate_text_tokens, estimate_tokens
 
 if TYPE_CHECKING:
     from turnout.catalog.types import Model
@@ -22,19 +19,6 @@ ASSUMED_OUTPUT_TOKENS = 4096
 
 _LENGTH_FIELDS = ("max_tokens", "max_completion_tokens")
 _PER_MILLION = Decimal(1_000_000)
-
-
-def estimate_input(request: ModelRequest) -> int:
-    """Return about how many tokens the input of `request` has: its messages, its tools and the schema of its output."""
-    tokens = estimate_tokens(request.messages)
-    for tool in request.tools:
-        tokens += estimate_text_tokens(tool.name + tool.description) + estimate_json_tokens(tool.parameters)
-    return tokens if request.output is None else tokens + estimate_json_tokens(request.output.schema)
-
-
-def estimate_json_tokens(value: object) -> int:
-    """Return about how many tokens the JSON of `value` has."""
-    return -(-len(msgspec.json.encode(value)) // 4)
 
 
 def estimate_cost(request: ModelRequest, route: Route, input_tokens: int) -> Decimal | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
+from functools import partial
 from hashlib import blake2b
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -92,11 +94,12 @@ class Lane:
     def _most(self) -> int:
         return self.per_minute or 1
 
-    async def wait(self, limit_s: float | None = None) -> float:
+    async def wait(self, limit_s: float | None = None, tell: Callable[[float], object] | None = None) -> float:
         """Wait for the turn of one request; return the seconds that it took.
 
-        Raises `TimeoutError` with the seconds needed, at once, where it would take longer than `limit_s`. Cancelling
-        gives the turn to the next in line.
+        `tell` is called before a wait, with the seconds that it will take as far as is known. Raises `TimeoutError`
+        with the seconds needed, at once, where it would take longer than `limit_s`. Cancelling gives the turn to the
+        next in line.
         """
         started = self._clock()
         with self._lock:
@@ -110,6 +113,8 @@ class Lane:
             ticket = _Ticket()
             self._waiting.append(ticket)
         try:
+            if tell is not None:
+                tell(delay_s)
             return await self._wait_turn(ticket, started, limit_s)
         finally:
             self._leave(ticket)
@@ -201,14 +206,14 @@ class Pacer:
         self._lanes: dict[tuple[str, str, bytes], Lane] = {}
 
     async def wait(self, route: Route, limit_s: float | None, limit_name: str) -> Slot:
-        """Wait until a request to `route` may be sent.
+        """Wait until a request to `route` may be sent; a line of the log ``turnout`` says so before it does.
 
         Raises `RateLimitError`, which is not retried, where that would take longer than `limit_s`.
         """
         lane = self.find_lane(route)
         reason = f"{lane.per_minute} requests a minute" if lane.per_minute else "what its headers told"
         try:
-            return Slot(lane, await lane.wait(limit_s), reason)
+            return Slot(lane, await lane.wait(limit_s, partial(_tell_wait, route, reason)), reason)
         except TimeoutError as error:
             wait_s = float(error.args[0])
             failure = RateLimitError(
@@ -234,3 +239,9 @@ class Pacer:
                 per_minute = quirks.requests_per_minute if has_key else quirks.anonymous_requests_per_minute
                 lane = self._lanes[key] = Lane(per_minute, self._clock)
             return lane
+
+
+def _tell_wait(route: Route, reason: str, delay_s: float) -> None:
+    """Say that a call is held back, while it is: the result tells it only afterwards."""
+    told = "%s waits %.1f s for the rate limit of %s (%s)"
+    logging.getLogger("turnout").info(told, route.asked, delay_s, route.provider, reason)

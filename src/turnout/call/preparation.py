@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from turnout.adaptation import Adapted, adapt, leave_out_foreign
-from turnout.call.media import FetchedMedia, inline_media
 from turnout.call.spec import merge_request
+from turnout.messages import Media, Refusal, Text, ToolCall, ToolResult
 from turnout.routing.capabilities import check_request
 
 if TYPE_CHECKING:
     from turnout.call.spec import Call, Runtime
+    from turnout.messages import Part
     from turnout.requests import ModelRequest
     from turnout.responses import Warning
     from turnout.routing.model import Candidate
     from turnout.routing.route import Route
+
+_UNDERSTOOD: frozenset[type[Part]] = frozenset((Text, Refusal, ToolCall, ToolResult))
+"""The kinds of parts that every provider understands, and that point to nothing."""
 
 
 async def prepare(
@@ -30,17 +34,20 @@ async def prepare(
     request = merge_request(call.request, candidate)
     if request.task != "chat":
         return request, []
-    warnings = check_request(request, route, check=call.check, emulates_tools=True)
+    kinds = {type(part) for message in request.messages for part in message.content}
+    warnings = check_request(request, route, check=call.check, emulates_tools=True, kinds=kinds)
+    if kinds <= _UNDERSTOOD:
+        return request, warnings
     messages = leave_out_foreign(request.messages, route.provider)
-    if len(messages) != len(request.messages) or any(map(_differs, messages, request.messages)):
+    if messages is not request.messages:
         request = structs.replace(request, messages=messages)
-    return await inline_media(request, route, runtime.transport, call.fetched or FetchedMedia()), warnings
+    if any(issubclass(kind, Media) for kind in kinds):
+        from turnout.call.media import FetchedMedia, inline_media  # here: most calls have none
+
+        request = await inline_media(request, route, runtime.transport, call.fetched or FetchedMedia())
+    return request, warnings
 
 
 def fit(request: ModelRequest, route: Route, refused: frozenset[str]) -> Adapted:
     """Return `request` as the model of `route` can take it; the server is known to refuse the fields in `refused`."""
     return Adapted(request=request) if request.task != "chat" else adapt(request, route, refused)
-
-
-def _differs(one: object, other: object) -> bool:
-    return one is not other

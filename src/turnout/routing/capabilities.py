@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from turnout.errors import UnsupportedFeatureError
-from turnout.messages import Audio, File, Image, Media, Text, ToolResult, Video
+from turnout.messages import Audio, File, Image, Refusal, Text, Video
 from turnout.responses import Warning
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence, Set
+
     from turnout.catalog.types import Model
+    from turnout.messages import Message
     from turnout.requests import ModelRequest
     from turnout.routing.features import Feature
     from turnout.routing.route import Route
@@ -18,40 +21,53 @@ Check = Literal["raise", "warn", "off"]
 """What becomes of a request that the catalog says the model cannot take: an error, a warning, or nothing."""
 
 _MEDIA: dict[type[object], Feature] = {Image: "image", Audio: "audio", Video: "video"}
+_MEDIA_KINDS = frozenset((*_MEDIA, File))
+_PLAIN = frozenset((Text, Refusal))
 _CHATTING = ("chat", "moderation")
 _CALLS = {"embedding": "call `embed` with it"}
 
 
 def check_request(
-    request: ModelRequest, route: Route, *, check: Check = "raise", emulates_tools: bool = False
+    request: ModelRequest,
+    route: Route,
+    *,
+    check: Check = "raise",
+    emulates_tools: bool = False,
+    kinds: Set[type[object]] | None = None,
 ) -> list[Warning]:
     """Compare `request` with the catalog's facts of the model of `route`; return what the caller should know.
 
     Raises `UnsupportedFeatureError`, which names three models that have it, where the model is known to lack an input
     kind of the messages, tools (unless `emulates_tools`) or the output mode that was set; and for a model that is no
-    chat model. What is unknown passes. A prompt that is estimated to be over the model's context is a warning
-    (``"context_limit"``). `check`: ``"warn"`` makes warnings of the errors, ``"off"`` checks nothing.
+    chat model. What is unknown passes. A prompt that is estimated to be over the model's context, tools and schema
+    included, is a warning (``"context_limit"``). `check`: ``"warn"`` makes warnings of the errors, ``"off"`` checks
+    nothing. `kinds` are the classes of the parts of the messages, where the caller knows them.
     """
     facts = route.facts
     if facts is None or check == "off":
         return []
-    size = 0
-    has_media = False
-    for message in request.messages:
-        for part in message.content:
-            if isinstance(part, Text):
-                size += len(part.text)
-            elif isinstance(part, Media):
-                has_media = True
-            elif isinstance(part, ToolResult):
-                size += len(part.content)
-    limit = facts.max_input or facts.context
+    if kinds is None:
+        kinds = {type(part) for message in request.messages for part in message.content}
+    needs_more = bool(request.tools) or request.output is not None
     warnings: list[Warning] = []
-    if has_media or request.tools or request.output is not None or facts.kind not in _CHATTING:
+    if needs_more or not kinds.isdisjoint(_MEDIA_KINDS) or facts.kind not in _CHATTING:
         warnings = _check_features(request, route, facts, check, emulates_tools=emulates_tools)
-    if limit is not None and size * 2 > limit:  # the estimate is never over two tokens a character
+    limit = facts.max_input or facts.context
+    if limit is not None and (needs_more or _may_be_over(limit, request.messages, kinds)):
         warnings += _check_length(request, route, limit)
     return warnings
+
+
+def _may_be_over(limit: int, messages: Sequence[Message], kinds: Set[type[object]]) -> bool:
+    """Tell whether the messages are worth an estimate: of plain text, by its length alone, which is far cheaper."""
+    if not kinds <= _PLAIN:
+        return True
+    size = 0
+    for message in messages:
+        size += 4
+        for part in message.content:
+            size += len(part.text)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType] - plain parts have one
+    return size * 2 > limit  # the estimate is never over two tokens a character
 
 
 def _check_features(
@@ -112,9 +128,9 @@ def _file_kind(part: File) -> Feature | None:
 
 
 def _check_length(request: ModelRequest, route: Route, limit: int) -> list[Warning]:
-    from turnout.tokens import estimate_tokens
+    from turnout.tokens import estimate_request_tokens
 
-    tokens = estimate_tokens(request.messages)
+    tokens = estimate_request_tokens(request)
     if tokens <= limit:
         return []
     told = f"the prompt has about {tokens:,} tokens, and `{route.asked}` takes {limit:,}"
