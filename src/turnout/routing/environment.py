@@ -54,7 +54,7 @@ def _read_dotenv() -> dict[str, str | None]:
             raise ConfigurationError(
                 f".env has {status.st_size:,} bytes, which no list of variables has: make it smaller"
             )
-        state = (os.getcwd(), status.st_ino, status.st_size, status.st_mtime_ns)
+        state = (os.getcwd(), status.st_ino, status.st_size, status.st_mtime_ns)  # noqa: PTH109 - the same
         if _parsed is None or _parsed[0] != state:
             from dotenv import dotenv_values
 
