@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -50,7 +52,7 @@ class ScalarPart:
     def convert(self, value: Any, walk: Walk, path: Path) -> Any:
         """Take `value` as it is, or in a lax walk what it clearly stands for."""
         try:
-            return msgspec.convert(value, self.kind)
+            return _finite(msgspec.convert(value, self.kind))
         except msgspec.ValidationError as error:
             problem = str(error)
         except (
@@ -64,7 +66,7 @@ class ScalarPart:
             try:
                 if isinstance(value, float) and value.is_integer():
                     return msgspec.convert(int(value), self.kind)
-                return msgspec.convert(value, self.kind, strict=False)
+                return _finite(msgspec.convert(value, self.kind, strict=False))
             except (ValueError, TypeError, OverflowError, LookupError):
                 pass
         return walk.fail(path, self._explain(problem, value))
@@ -177,7 +179,12 @@ class MappingPart:
         made: dict[Any, Any] = {}
         lax = walk.fork(is_strict=False)  # a key is always a string
         for key, item in cast("dict[Any, Any]", items).items():
-            made[self.key.convert(key, lax, (*path, str(key)))] = self.item.convert(item, walk, (*path, str(key)))
+            place = (*path, str(key))
+            converted = self.item.convert(item, walk, place)
+            try:
+                made[self.key.convert(key, lax, place)] = converted
+            except TypeError as error:  # its type can be hashed, and what it holds cannot
+                return walk.fail(place, str(error))
         walk.problems.extend(lax.problems)
         return FAILED if FAILED in made or any(item is FAILED for item in made.values()) else made
 
@@ -289,6 +296,30 @@ def decoded(value: Any, kind: type[list[Any] | dict[str, Any]], walk: Walk) -> A
         return msgspec.json.decode(value, type=kind)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return value
+
+
+def is_hashable(part: TypePart) -> bool:
+    """Return whether what `part` makes can be a key, as far as its type tells."""
+    if isinstance(part, (AliasPart, AnyPart)):
+        return True
+    if isinstance(part, (UnionPart, TuplePart)):
+        return all(is_hashable(inner) for inner in (part.members if isinstance(part, UnionPart) else part.items))
+    if isinstance(part, AnnotatedPart):
+        return is_hashable(part.part)
+    if isinstance(part, ListPart):
+        return getattr(part.make, "__hash__", None) is not None and is_hashable(part.item)
+    kind = cast("Any", getattr(part, "make", None) or getattr(part, "kind", None))
+    config = getattr(kind, "__struct_config__", None)
+    if isinstance(part, MappingPart) or (config is not None and config.eq and not config.frozen):
+        return False
+    return getattr(kind, "__hash__", None) is not None
+
+
+def _finite(made: Any) -> Any:
+    """Return `made`. Raises `ValueError` for a NaN or infinity, which is spelled in a string: JSON has neither."""
+    if not isinstance(made, (float, Decimal)) or math.isfinite(made):
+        return made
+    raise ValueError("expected a finite number")
 
 
 def _as_list(value: Any) -> list[Any] | None:

@@ -24,6 +24,7 @@ from turnout.schemas.parts import (
     TextPart,
     TuplePart,
     UnionPart,
+    is_hashable,
 )
 from turnout.schemas.records import RecordPart
 
@@ -116,7 +117,13 @@ class TypeReader:
             return ListPart(self.read(args[0] if args else Any), _LISTS[origin], is_unique=is_set)
         if origin in _MAPPINGS:
             key, item = args or (str, Any)
-            return MappingPart(self.read(key), self.read(item))
+            keys = self.read(key)
+            if not is_hashable(keys):
+                raise InvalidToolError(
+                    f"{show_type(key)} cannot be the key of a dict, since it cannot be hashed: take str, int, an Enum, "
+                    "a tuple of these, or a frozen dataclass"
+                )
+            return MappingPart(keys, self.read(item))
         return None
 
     def _read_record(self, kind: Any, origin: Any, args: tuple[Any, ...]) -> TypePart | None:

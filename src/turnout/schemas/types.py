@@ -10,7 +10,16 @@ from turnout.errors import InvalidToolError
 from turnout.schemas.json_schema import JsonSchemaPart
 from turnout.schemas.reading import TypeReader
 from turnout.schemas.records import RecordField, RecordPart
-from turnout.schemas.walk import FAILED, Definitions, TypePart, Walk
+from turnout.schemas.walk import (
+    FAILED,
+    MAX_DEPTH,
+    Definitions,
+    SchemaMismatch,
+    TypePart,
+    Walk,
+    find_non_finite,
+    show_path,
+)
 
 T = TypeVar("T")
 
@@ -52,14 +61,26 @@ class TypeSchema(Generic[T]):
         """
         return convert_part(self._part, value)
 
+    def convert_counted(self, value: Any) -> tuple[T, int]:
+        """Return what `convert` returns, and how many fields of `value` are unknown to the type."""
+        return convert_counted(self._part, value)
+
 
 def convert_part(part: TypePart, value: Any) -> Any:
     """Return `value` converted by `part`: as it is, or else loosely. Raises `SchemaMismatch`."""
+    return convert_counted(part, value)[0]
+
+
+def convert_counted(part: TypePart, value: Any) -> tuple[Any, int]:
+    """Return `value` converted as by `convert_part`, and how many of its fields no type knows."""
+    odd = find_non_finite(value)
+    if odd is not None:
+        raise SchemaMismatch(f"{show_path(odd[:MAX_DEPTH])}: expected a finite number: JSON has no NaN or infinity")
     for is_strict in (True, False):
         walk = Walk(is_strict=is_strict)
         made = part.convert(value, walk, ())
         if made is not FAILED:
-            return made
+            return made, walk.extras
     raise walk.error()  # pyright: ignore[reportPossiblyUnboundVariable]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Protocol, cast
 
@@ -13,6 +14,7 @@ Path = tuple[str | int, ...]
 FAILED: Any = object()
 """What a part returns for a value that does not fit; the walk holds why."""
 
+_WITH_NUMBERS = (float, dict, list)
 MAX_DEPTH = 100
 MAX_STEPS = 200_000
 MAX_SHOWN = 10
@@ -109,6 +111,25 @@ class Definitions:
             fresh = f"{clean}_{count}"
         self.schemas[fresh] = {}
         return fresh
+
+
+def find_non_finite(value: Any) -> Path | None:
+    """Return the place of the first NaN or infinity in plain JSON `value`; `None` where there is none."""
+    waiting: list[tuple[Path, Any]] = [((), value)]
+    while waiting:
+        path, item = waiting.pop()
+        if isinstance(item, float):
+            if not math.isfinite(item):
+                return path
+        elif isinstance(item, dict):
+            for key, inner in cast("dict[Any, Any]", item).items():
+                if isinstance(inner, _WITH_NUMBERS):
+                    waiting.append(((*path, str(key)), inner))  # pyright: ignore[reportUnknownArgumentType]
+        elif isinstance(item, list):
+            for place, inner in enumerate(cast("list[Any]", item)):
+                if isinstance(inner, _WITH_NUMBERS):
+                    waiting.append(((*path, place), inner))  # pyright: ignore[reportUnknownArgumentType]
+    return None
 
 
 def show_path(path: Path) -> str:

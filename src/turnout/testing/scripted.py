@@ -77,12 +77,7 @@ class ScriptedModel:
         repeats_last: bool = False,
     ) -> None:
         repeats_last = repeats_last or callable(script)
-        given = cast("object", script)
-        if not callable(given) and not isinstance(given, Iterable):
-            raise ScriptError(f"a script is no {type(given).__name__}: give a list of answers, or a function")
-        items: list[object] = (
-            [given] if callable(given) or isinstance(given, (str, Mapping)) else list(cast("Iterable[object]", given))
-        )
+        items = _read_script(script)
         for item in items:
             if not _is_function(item):
                 read_item(item)
@@ -204,6 +199,14 @@ def _answer(reply: Reply, seen: ScriptedRequest) -> ScriptedResponse:
     middle = len(body) // 2
     limit = None if reply.breaks_after is None else 1
     return ScriptedResponse(200, headers, iter([body[:middle], body[middle:]]), limit)
+
+
+def _read_script(script: object) -> list[object]:
+    if callable(script) or isinstance(script, (str, Mapping)):
+        return [cast("object", script)]
+    if not isinstance(script, Iterable):
+        raise ScriptError(f"a script is no {type(script).__name__}: give a list of answers, or a function")
+    return list(cast("Iterable[object]", script))
 
 
 def _is_function(item: object) -> bool:
