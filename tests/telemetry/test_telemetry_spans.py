@@ -187,6 +187,24 @@ async def test_a_failed_try_and_its_retry_are_spans_of_their_own(
     assert (second.attributes or {})["http.request.resend_count"] == 1
 
 
+@pytest.mark.parametrize("includes_content", [False, True])
+async def test_what_an_error_says_is_content(provider: Provider, includes_content: bool) -> None:
+    lab = Lab(includes_content=includes_content)
+    watch = start(lab)
+    provider.script(error(500, "you said: my secret"))
+    with pytest.raises(ServerError) as caught:
+        await send(call(watch), make_runtime(HTTPTransport()))
+    tool = watch.start_tool(ToolStart(name="look", call_id="c1", arguments={}))
+    watch.end_tool(tool, ToolEnd(is_error=True, error=ValueError("my secret")))
+    watch.end_run(RunEnd(error=caught.value))
+    assert {str((span.attributes or {})["error.type"]) for span in lab.spans.values()} == {"ServerError", "ValueError"}
+    for span in lab.spans.values():
+        assert span.events == ()
+        assert span.status.status_code is StatusCode.ERROR
+        assert ("my secret" in (span.status.description or "")) == includes_content
+        assert includes_content or "my secret" not in span.to_json()
+
+
 async def test_an_error_ends_run_and_request(provider: Provider, lab: Lab) -> None:
     watch = start(lab)
     provider.script(error(500))

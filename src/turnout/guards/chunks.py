@@ -15,14 +15,12 @@ from turnout.chunks import (
     TextStart,
 )
 from turnout.guards.streams import Gate, open_gate
-from turnout.messages import Reasoning, Text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from turnout.chunks import Chunk
     from turnout.guards.guard import Guard, GuardContext
-    from turnout.messages import Message
 
 _SAID = (TextStart, TextDelta, TextEnd, ReasoningStart, ReasoningDelta, ReasoningEnd, RefusalDelta)
 _DELTAS = (TextDelta, ReasoningDelta, RefusalDelta)
@@ -31,18 +29,17 @@ _ENDS = {TextEnd: TextDelta, ReasoningEnd: ReasoningDelta}
 
 
 class ChunkGate:
-    """Lets the chunks of one step through, or holds what was said until the whole answer was judged.
+    """Lets the chunks of one step through, filtered as they come.
 
     Give every batch to `feed`, and what is left at the end of the step to `finish`; both may return nothing while the
-    step goes on. Where `holds` is true, `release` returns what was held once `check_output` has let the message pass;
-    for a `Retry` it is dropped with this object.
+    step goes on. Where `holds` is true, a guard can only judge a whole answer: nothing of the step may be shown before
+    `check_output` has let it pass, and then as `call.stream.as_chunks` has what it left.
     """
 
     def __init__(self, guards: Sequence[Guard], context: GuardContext) -> None:
         self._guards = guards
         self._context = context
         self._gates: dict[type, Gate] = {}
-        self._held: list[Chunk] = []
         gate = open_gate(guards, context)
         self.holds = gate is not None and gate.holds
         self._is_open = gate is None
@@ -52,13 +49,12 @@ class ChunkGate:
         if self._is_open:
             return list(batch)
         shown: list[Chunk] = []
+        if self.holds:
+            return shown
         for chunk in batch:
             if isinstance(chunk, FallbackChunk):  # the answer begins again
                 self._gates.clear()
-                self._held.clear()
                 shown.append(chunk)
-            elif self.holds:
-                self._held.append(chunk)
             elif isinstance(chunk, _SAID):
                 shown += self._filter(chunk)
             else:
@@ -73,19 +69,6 @@ class ChunkGate:
                 shown.append(kind(text))
         self._gates.clear()
         return shown
-
-    def release(self, said: Message, checked: Message) -> list[Chunk]:
-        """Return what was held, as `checked` has it, which the guards made of `said`."""
-        held, self._held = self._held, []
-        if checked == said:
-            return held
-        chunks: list[Chunk] = []
-        for part in checked.content:
-            if isinstance(part, Reasoning):
-                chunks += [ReasoningStart(), ReasoningDelta(part.text), ReasoningEnd()]
-            elif isinstance(part, Text):
-                chunks += [TextStart(), TextDelta(part.text), TextEnd()]
-        return [*chunks, *(chunk for chunk in held if not isinstance(chunk, _SAID))]
 
     def _filter(self, chunk: Chunk) -> list[Chunk]:
         if isinstance(chunk, _DELTAS):

@@ -51,8 +51,8 @@ class OpenTelemetry:
     ``gen_ai.client.operation.duration``, ``gen_ai.client.token.usage``, the time to the first chunk of a stream
     (``gen_ai.client.operation.time_to_first_chunk``), ``gen_ai.invoke_agent.duration`` and
     ``gen_ai.execute_tool.duration``. Providers that are not given are those that OpenTelemetry is set up with.
-    Messages, arguments and results are in the spans with `includes_content` only; keys and headers never are. A stream
-    that is left ends its spans.
+    Messages, arguments, results and what errors say are in the spans with `includes_content` only; keys and headers
+    never are. A stream that is left ends its spans.
 
     Source: https://github.com/open-telemetry/semantic-conventions-genai (in development there). The provider's name is
     turnout's id. Raises `ConfigurationError` where the package ``opentelemetry-api`` is missing.
@@ -177,7 +177,8 @@ class OpenTelemetry:
             return {}
         name = kind or "error" if error is None else type(error).__name__
         span.set_attribute("error.type", name)
-        span.set_status(self._trace.StatusCode.ERROR, "" if error is None else str(error))
+        told = "" if error is None or not self._includes_content else str(error)  # it may quote what was said
+        span.set_status(self._trace.StatusCode.ERROR, told or None)
         return {"error.type": name}
 
 
