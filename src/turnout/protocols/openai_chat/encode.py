@@ -8,6 +8,7 @@ import msgspec
 
 from turnout.errors import InvalidInputError
 from turnout.protocols import EncodedRequest
+from turnout.protocols.json_reading import is_array
 from turnout.protocols.json_values import check_value
 from turnout.protocols.openai_chat.outgoing import write_messages
 from turnout.protocols.openai_chat.settings import write_settings
@@ -24,7 +25,9 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
 
     Fields in `dropped` (the server refused them before) or in the quirks' `rejected_fields` are left out with a
     warning; a limit on tokens is then sent under its other name. `provider_options` of the route's provider are merged
-    in last, over those for every provider (``"*"``). Raises `InvalidInputError` for what the wire cannot carry.
+    in last, over those for every provider (``"*"``): `tools` are added to those that are there (a function of the same
+    name is merged), `response_format` replaces the one that is there. Raises `InvalidInputError` for what the wire
+    cannot carry.
     """
     warnings: list[Warning] = []
     refused = dropped.union(route.quirks.rejected_fields)
@@ -69,7 +72,14 @@ def _merge_options(
         raise InvalidInputError(
             f"{where}.stream: cannot be set here: call `stream` for a stream, `generate` for a whole answer"
         )
-    return merge_deep(body, options)
+    merged = merge_deep(body, options)
+    if "tools" in body and is_array(options.get("tools")):
+        from turnout.protocols.openai_chat.tool_fields import merge_tools
+
+        merged["tools"] = merge_tools(body["tools"], options["tools"])
+    if "response_format" in options:
+        merged["response_format"] = options["response_format"]
+    return merged
 
 
 def _to_bytes(body: dict[str, Any]) -> bytes:

@@ -22,10 +22,11 @@ from turnout.messages import (
     ToolResult,
     Video,
 )
-from turnout.protocols.json_reading import is_array, is_object, read_object
+from turnout.protocols.json_reading import is_array, is_object, objects, read_object
 from turnout.protocols.media_bytes import tidy_base64
 from turnout.protocols.openai_chat.media_parts import audio_type
 from turnout.protocols.openai_chat.thinking import read_details, read_thinking_part
+from turnout.protocols.sealing import unseal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -213,6 +214,11 @@ def _parse_reasoning(item: _Dict, provider: str | None) -> list[Part]:
     if not isinstance(text, str):
         text = read_details(details)
     if is_array(details) and details:
+        sealed = [detail.get("data") for detail in objects(details)]
+        found = [unseal("", data) for data in sealed if isinstance(data, str)]
+        kept = [part for part in found if part is not None]
+        if kept:  # a gateway gave it out, and says whose it is
+            return [Reasoning(text, kept[0].details, kept[0].provider), *kept[1:]]
         return [Reasoning(text, details, provider)]
     return [Reasoning(text)] if text else []
 

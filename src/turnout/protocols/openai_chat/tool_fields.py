@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from turnout.protocols.json_reading import is_object
+from turnout.requests import merge_deep
 from turnout.schemas import inline_refs, make_strict
 
 if TYPE_CHECKING:
@@ -59,3 +61,17 @@ def _write_format(output: OutputSpec, route: Route) -> dict[str, Any]:
 
 def _fit(schema: dict[str, Any], route: Route) -> dict[str, Any]:
     return schema if route.quirks.takes_refs else inline_refs(schema)
+
+
+def merge_tools(mine: list[dict[str, Any]], given: list[Any]) -> list[Any]:
+    """Return both: what is given for a function that is there already is merged into it, anything else is added."""
+    places = {tool["function"]["name"]: place for place, tool in enumerate(mine)}
+    merged: list[Any] = list(mine)
+    for tool in given:
+        function = tool.get("function") if is_object(tool) else None
+        place = places.get(str(function.get("name"))) if is_object(function) else None
+        if place is None:
+            merged.append(tool)
+        else:
+            merged[place] = merge_deep(merged[place], tool)
+    return merged

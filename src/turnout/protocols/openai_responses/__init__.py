@@ -15,7 +15,7 @@ from turnout.protocols.openai_responses.encode import encode
 from turnout.protocols.openai_responses.stream import StreamDecoder
 
 if TYPE_CHECKING:
-    from turnout.protocols.openai_responses.serve import StreamRenderer, parse_request, render_response
+    from turnout.protocols.openai_responses.serve import StreamRenderer, parse_request, render_error, render_response
 
 __all__ = [
     "StreamDecoder",
@@ -24,10 +24,11 @@ __all__ = [
     "decode_error",
     "encode",
     "parse_request",
+    "render_error",
     "render_response",
 ]
 
-_SERVED = frozenset({"StreamRenderer", "parse_request", "render_response"})
+_SERVED = frozenset({"StreamRenderer", "parse_request", "render_error", "render_response"})
 
 
 def __getattr__(name: str) -> Any:

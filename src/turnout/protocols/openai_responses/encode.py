@@ -8,7 +8,7 @@ import msgspec
 
 from turnout.errors import InvalidInputError
 from turnout.protocols import EncodedRequest
-from turnout.protocols.json_reading import is_array, is_object, objects
+from turnout.protocols.json_reading import is_array, is_object
 from turnout.protocols.json_values import check_value
 from turnout.protocols.openai_responses.input_items import write_input
 from turnout.protocols.openai_responses.settings import write_settings
@@ -111,13 +111,16 @@ def _merge_options(
 
 def _merge_tools(mine: list[dict[str, Any]], given: list[Any]) -> list[Any]:
     """Return both: what is given for a function that is there already is merged into it, anything else is added."""
-    named = {tool["name"]: place for place, tool in enumerate(mine)}
+    places = {tool["name"]: place for place, tool in enumerate(mine)}
     merged: list[Any] = list(mine)
-    overlays = [tool for tool in objects(given) if tool.get("type") == "function" and tool.get("name") in named]
-    for tool in overlays:
-        place = named[tool["name"]]
-        merged[place] = merge_deep(merged[place], tool)
-    return [*merged, *(tool for tool in given if not any(tool is overlay for overlay in overlays))]
+    for tool in given:
+        is_function = is_object(tool) and tool.get("type") == "function"
+        place = places.get(str(tool.get("name"))) if is_function else None
+        if place is None:
+            merged.append(tool)
+        else:
+            merged[place] = merge_deep(merged[place], tool)
+    return merged
 
 
 def _to_bytes(body: dict[str, Any]) -> bytes:

@@ -54,7 +54,8 @@ def _count_instructions(messages: list[Message], route: Route) -> int:
     count = 0
     for message in messages:
         carriers = [message, *(part for part in message.content if isinstance(part, Text))]
-        if message.role != "system" or any(read_options(each, route.provider) for each in carriers):
+        name = route.provider
+        if message.role != "system" or any(read_options(each, name) or read_own(each, name) for each in carriers):
             break
         count += 1
     return count
@@ -90,7 +91,7 @@ class _Writer:
             written = [{"role": "system", "content": self._write_content(message.content, where)}]
         else:
             written = self._write_said(message, where)
-        options = read_options(message, self._route.provider)
+        options = merge_deep(read_own(message, self._route.provider), read_options(message, self._route.provider))
         if options:
             check_value(options, f"{where}.provider_options[{self._route.provider!r}]")
             written = [merge_deep(each, options) for each in written]
@@ -119,8 +120,9 @@ class _Writer:
     def _write_content(self, parts: list[Part], where: str) -> str | list[_Wire]:
         if not parts:
             return ""
-        if len(parts) == 1 and isinstance(parts[0], Text) and not read_options(parts[0], self._route.provider):
-            return parts[0].text
+        only = parts[0] if len(parts) == 1 else None
+        if isinstance(only, Text) and not (self._own(only) or read_options(only, self._route.provider)):
+            return only.text
         return [self._write_part(part, f"{where}.content[{index}]") for index, part in enumerate(parts)]
 
     def _write_part(self, part: Part, where: str) -> _Wire:
@@ -131,7 +133,7 @@ class _Writer:
                 f"{where}: a {type(part).__name__} cannot be part of this message: put it into `Message.assistant(…)`"
             )
         written = {"type": "input_text", "text": part.text} if isinstance(part, Text) else write_media(part, where)
-        return self._with_options(written, part, where)
+        return self._with_options(merge_deep(written, self._own(part)), part, where)
 
     def _with_options(self, written: _Wire, part: Text | Media, where: str) -> _Wire:
         options = read_options(part, self._route.provider)
@@ -173,16 +175,16 @@ class _Writer:
             self._warnings.append(Warning("dropped_part", f"{told} back"))
         return []
 
-    def _own(self, part: Text | Refusal) -> _Wire:
-        return read_own(part, self._route.provider) if isinstance(part, Text) else {}
+    def _own(self, part: Text | Media | Refusal) -> _Wire:
+        return {} if isinstance(part, Refusal) else read_own(part, self._route.provider)
 
     def _write_message(self, said: list[Text | Refusal], where: str) -> _Wire:
         """Write what the assistant said: in the short form, or as the item that it was."""
         own = next((own for part in said if (own := self._own(part))), _NOTHING)
         options = any(read_options(part, self._route.provider) for part in said if isinstance(part, Text))
-        is_plain = not own and not options and all(isinstance(part, Text) for part in said)
+        is_plain = "id" not in own and not options and all(isinstance(part, Text) for part in said)
         if is_plain:
-            return {"role": "assistant", "content": "".join([part.text for part in said])}
+            return {"role": "assistant", "content": "".join([part.text for part in said]), **own}
         content = [self._write_said_part(part, where, has_citations="id" in own) for part in said]
         frame = {"type": "message", "role": "assistant", "content": content}
         return {**frame, "status": "completed", **own} if "id" in own else {**frame, **own}
