@@ -231,11 +231,11 @@ class ToolCall(Struct, frozen=True, omit_defaults=True, tag="tool_call", tag_fie
     provider_options: dict[str, dict[str, Any]] = {}
 
 
-class ToolResult(Struct, frozen=True, tag="tool_result", tag_field="type", repr_omit_defaults=True):
+class ToolResult(Struct, frozen=True, omit_defaults=True, tag="tool_result", tag_field="type", repr_omit_defaults=True):
     """What a tool answered to the call with id `call_id`.
 
     `is_error` goes to the provider only where its wire format has a field for it; `openai_chat` has none, so there
-    `content` itself must tell the model that the tool failed.
+    `content` itself must tell the model that the tool failed. `provider_options` is that of `Media`.
     """
 
     type: ClassVar[Literal["tool_result"]] = "tool_result"
@@ -243,6 +243,7 @@ class ToolResult(Struct, frozen=True, tag="tool_result", tag_field="type", repr_
     content: str
     name: str | None = None
     is_error: bool = False
+    provider_options: dict[str, dict[str, Any]] = {}
 
 
 class ServerTool(Struct, frozen=True, tag="server_tool", tag_field="type"):

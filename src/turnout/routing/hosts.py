@@ -13,7 +13,12 @@ from turnout.routing.environment import read_variable
 if TYPE_CHECKING:
     from turnout.catalog.types import Provider
 
-ENDPOINTS = {"openai_chat": "/chat/completions", "openai_responses": "/responses", "openai_embeddings": "/embeddings"}
+ENDPOINTS = {
+    "openai_chat": "/chat/completions",
+    "openai_responses": "/responses",
+    "openai_embeddings": "/embeddings",
+    "anthropic_messages": "/messages",
+}
 """The path that each wire format adds to the base URL."""
 
 EMBEDDING_FORMATS = {"openai_chat": "openai_embeddings", "openai_embeddings": "openai_embeddings"}

@@ -1,0 +1,51 @@
+"""The `usage` of an answer, told in one piece or in several, as a `Usage`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from turnout.protocols.json_reading import as_count, is_object
+from turnout.usage import Usage
+
+_COUNTS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+
+
+class TokenCounter:
+    """What the provider has told so far; a later count replaces an earlier one, for they are totals."""
+
+    __slots__ = ("_counts", "_thoughts")
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._thoughts: int | None = None
+
+    @property
+    def has_counts(self) -> bool:
+        """Whether anything was told."""
+        return bool(self._counts)
+
+    def add(self, told: Any) -> None:
+        """Take in a `usage`; what is no count in it is left out."""
+        if not is_object(told):
+            return
+        for name in _COUNTS:
+            count = as_count(told.get(name))
+            if count is not None:
+                self._counts[name] = count
+        details = told.get("output_tokens_details")
+        if is_object(details) and (thoughts := as_count(details.get("thinking_tokens"))) is not None:
+            self._thoughts = thoughts
+
+    def read(self) -> Usage:
+        """Return the tokens so far: all input, though Anthropic tells cached tokens beside its `input_tokens`."""
+        given, answered, cached, written = (self._counts.get(name) for name in _COUNTS)
+        if given is not None:
+            given += (cached or 0) + (written or 0)
+        return Usage(
+            input_tokens=given,
+            output_tokens=answered,
+            total_tokens=None if given is None or answered is None else given + answered,
+            cached_input_tokens=cached,
+            cache_write_tokens=written,
+            reasoning_tokens=self._thoughts,
+        )
