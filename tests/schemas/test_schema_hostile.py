@@ -84,3 +84,79 @@ def test_numbers_that_are_not_finite_are_refused(kind: Any, value: Any) -> None:
 def test_the_place_of_a_nan_is_told() -> None:
     with pytest.raises(SchemaMismatch, match=r"`a\[1\]\.b`: expected a finite number"):
         TypeSchema(Any).convert({"a": [1, {"b": math.inf}]})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        (r"^(a+)+$", "a" * 60 + "!"),
+        (r"^(a|a)*$", "a" * 60 + "!"),
+        (r"^(\w+\s?)*$", "word " * 40 + "!"),
+        ("a?" * 40 + "a" * 40, "a" * 39),
+        ("(a|a)" * 40 + "b", "a" * 41),
+        (r"^(.*)(.*)(.*)(.*)(.*)x$", "a" * 5000),
+        (r"(a*)*\1x", "a" * 60),
+        (r"(?:" * 60 + "a" + ")*" * 60 + "$", "a" * 60 + "!"),
+        (r"\d+$", "1" * 200_000 + "!"),
+        (r"^(?(1)a|b)*(a*)*$", "a" * 60 + "!"),
+    ],
+)
+@pytest.mark.parametrize("is_name", [False, True])
+def test_a_pattern_that_would_take_days_is_not_tried(pattern: str, text: str, is_name: bool) -> None:
+    if is_name:
+        text = text[-100:]
+        schema = {"type": "object", "patternProperties": {pattern: False}}
+        assert TypeSchema[Any](schema).convert({text: 1}) == {text: 1}
+    else:
+        schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": pattern}}}
+        assert TypeSchema[Any](schema).convert({"a": text}) == {"a": text}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "wrong"),
+    [
+        (r"^\d{4}-\d{2}-\d{2}$", "2020"),
+        (r"^[^@]+@[^@]+\.[^@]+$", "somebody" * 20),
+        (r"^(red|green|blue)$", "x" * 200),
+        (r"^[a-z]+(-[a-z]+)*$", "a-b-"),
+        (r"^((25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(25[0-5]|2[0-4]\d|1?\d?\d)$", "256.256.256.256"),
+        (r"^https?://[^\s/]+(/.*)?$", "ftp://example.com/a"),
+        (r"(?i)^[]a]{2,3}\.(?P<end>x{,2})$", "b"),
+    ],
+)
+def test_a_usual_pattern_is_held(pattern: str, wrong: str) -> None:
+    with pytest.raises(SchemaMismatch, match="does not match"):
+        TypeSchema({"type": "string", "pattern": pattern}).convert(wrong)
+
+
+def test_names_too_long_for_patterns_are_refused() -> None:
+    schema = {"type": "object", "patternProperties": {"^x-[a-z]+$": {"type": "integer"}}, "additionalProperties": False}
+    assert TypeSchema[Any](schema).convert({"x-a": 1}) == {"x-a": 1}
+    with pytest.raises(SchemaMismatch, match="do not match any of the regexes|does not match any"):
+        TypeSchema(schema).convert({"y": 1})
+    with pytest.raises(SchemaMismatch, match="takes too long to check: make it smaller"):
+        TypeSchema(schema).convert({"x-" + "a" * 500: 1})
+
+
+def test_a_schema_that_branches_without_end_is_given_up() -> None:
+    node = {"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["b"]}
+    schema = {"anyOf": [node, node]}
+    value: dict[str, Any] = {"b": 1}
+    for _ in range(40):
+        value = {"a": value, "b": 1}
+    assert TypeSchema[Any](schema).convert(value) == value
+    inner = {"a": value}
+    for _ in range(40):
+        inner = {"a": inner, "b": 1}
+    with pytest.raises(SchemaMismatch, match="takes too long to check"):
+        TypeSchema(schema).convert(inner)
+
+
+def test_many_items_are_told_apart_at_once() -> None:
+    schema = {"type": "array", "uniqueItems": True}
+    items: list[Any] = [{"n": number, "f": [1.5, True]} for number in range(20_000)]
+    assert TypeSchema[Any](schema).convert(items) == items
+    for twin in ({"n": 7.0, "f": [1.5, True]}, {"f": [1.5, True], "n": 7}):
+        with pytest.raises(SchemaMismatch, match="non-unique"):
+            TypeSchema(schema).convert([*items, twin])
+    assert TypeSchema[Any]({"uniqueItems": False}).convert([1, 1]) == [1, 1]

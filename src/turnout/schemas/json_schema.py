@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import re
+from contextvars import ContextVar
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
+
 from turnout.errors import InvalidToolError
+from turnout.schemas.regexes import longest_checked
 from turnout.schemas.strict import drop_nulls
 from turnout.schemas.traversal import map_subschemas
 from turnout.schemas.walk import FAILED, Definitions, Path, Walk, show_value
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from turnout.schemas.traversal import JsonSchema
 
 _MAX_PROBLEMS = 100
 """A value may be wrong in a million places: no more of them are looked for."""
+
+_MOST_STEPS = 100_000
+_LONG_NAME = 100
+_BY_NAME = frozenset(("patternProperties", "additionalProperties", "unevaluatedProperties"))
 
 
 class JsonSchemaPart:
@@ -24,7 +34,8 @@ class JsonSchemaPart:
 
     The draft is that of the schema's `$schema`, 2020-12 where it names none. A `$ref` is followed inside the schema
     alone, never to a file or another host: a schema may come from a server that is not trusted. A `pattern` that only
-    other languages can read (``\\p{L}``) is not checked.
+    other languages can read (``\\p{L}``) is not checked, nor one of a text that it could try in too many ways
+    (`turnout.schemas.regexes`). A check that takes over 100,000 steps is given up, and the value refused.
     """
 
     def __init__(self, given: JsonSchema) -> None:
@@ -49,7 +60,8 @@ class JsonSchemaPart:
             _check_references(schema)
         except (SchemaError, Unresolvable, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise _refuse(error) from None
-        return kind(schema, registry=EMPTY_REGISTRY)  # it fetches nothing
+        bounded: Any = cast("Any", validators).extend(kind, _bound_keywords(kind.VALIDATORS))
+        return bounded(schema, registry=EMPTY_REGISTRY)  # it fetches nothing
 
     def convert(self, value: Any, walk: Walk, path: Path) -> Any:
         """Return `value` where it is valid; in a lax walk, without the nulls that stand for what was left out."""
@@ -64,13 +76,71 @@ class JsonSchemaPart:
         from jsonschema.exceptions import UnknownType
         from referencing.exceptions import Unresolvable
 
+        _steps.set([0])
         try:
             errors = islice(self.validator.iter_errors(value), _MAX_PROBLEMS)
             return [(tuple(error.absolute_path), _shorten(error.message, error.instance)) for error in errors]
         except (Unresolvable, UnknownType, TypeError, ValueError, AttributeError) as error:  # old drafts check little
             raise _refuse(error) from None
+        except _TooLong:
+            return [((), "takes too long to check: make it smaller")]
         except RecursionError:
             return [((), "is nested too deeply for its schema, or the schema refers to itself without end")]
+
+
+class _TooLong(Exception):
+    """A check takes more steps than a value is worth."""
+
+
+_steps: ContextVar[list[int]] = ContextVar("turnout_schema_steps")
+
+
+def _bound_keywords(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the checks of all keywords, made to count their steps and to keep away from what never ends."""
+    return {name: _bound_keyword(name, check) for name, check in keywords.items()}
+
+
+def _bound_keyword(name: str, check: Any) -> Any:
+    def bounded(validator: Any, wanted: Any, value: Any, schema: Any) -> Any:
+        steps = _steps.get()
+        steps[0] += 1
+        if steps[0] > _MOST_STEPS or (name in _BY_NAME and "patternProperties" in schema and _has_long_name(value)):
+            raise _TooLong
+        if name == "pattern" and isinstance(value, str) and len(value) > longest_checked(wanted):
+            return None
+        if name == "uniqueItems" and wanted and isinstance(value, list):
+            return _check_unique(cast("list[Any]", value))
+        return check(validator, wanted, value, schema)
+
+    return bounded
+
+
+def _has_long_name(value: Any) -> bool:
+    return isinstance(value, dict) and any(len(name) > _LONG_NAME for name in cast("dict[str, Any]", value))
+
+
+def _check_unique(items: list[Any]) -> Any:
+    """Tell whether two of `items` are equal, by their spelling: compared in pairs, ten thousand take minutes."""
+    from jsonschema import ValidationError
+
+    seen: set[bytes] = set()
+    for item in items:
+        spelling = msgspec.json.encode(_plain_numbers(item), order="deterministic")
+        if spelling in seen:
+            yield ValidationError(f"{show_value(items)} has non-unique elements")
+            return
+        seen.add(spelling)
+
+
+def _plain_numbers(value: Any) -> Any:
+    """Return `value` with 1.0 written as 1: to a schema they are equal."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_plain_numbers(item) for item in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {name: _plain_numbers(item) for name, item in cast("dict[str, Any]", value).items()}
+    return value
 
 
 def _shorten(message: str, instance: Any) -> str:
@@ -105,7 +175,7 @@ def _check_references(schema: JsonSchema) -> None:
 
 
 def _drop_foreign_patterns(schema: Any) -> Any:
-    """Return `schema` without the patterns that `re` cannot read; objects with such keys then take any key."""
+    """Return `schema` without the patterns that `re` cannot read (of names: not quickly); such keys take any value."""
     if not isinstance(schema, dict):
         return schema
     kept = map_subschemas(cast("JsonSchema", schema), _drop_foreign_patterns)
@@ -113,12 +183,16 @@ def _drop_foreign_patterns(schema: Any) -> Any:
         del kept["pattern"]
     named = kept.get("patternProperties")
     if isinstance(named, dict):
-        readable = {name: inner for name, inner in cast("dict[Any, Any]", named).items() if _is_readable(name)}
+        readable = {name: inner for name, inner in cast("dict[Any, Any]", named).items() if _is_quick(name)}
         if len(readable) < len(cast("dict[Any, Any]", named)):
             kept["patternProperties"] = readable
             kept.pop("additionalProperties", None)
             kept.pop("unevaluatedProperties", None)
     return kept
+
+
+def _is_quick(pattern: Any) -> bool:
+    return _is_readable(pattern) and (not isinstance(pattern, str) or longest_checked(pattern) >= _LONG_NAME)
 
 
 def _is_readable(pattern: Any) -> bool:
