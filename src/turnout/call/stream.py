@@ -43,9 +43,11 @@ if TYPE_CHECKING:
     from turnout.call.exchange import Exchange
     from turnout.protocols import StreamDecoder
     from turnout.responses import ModelResponse
+    from turnout.transport.event_stream import EventStreamParser
     from turnout.transport.sse import Event
 
 _LAST_BYTES_S = 0.1
+_AWS_STREAM = "vnd.amazon.eventstream"
 
 
 class StreamReader:
@@ -58,7 +60,7 @@ class StreamReader:
         self._decoder: StreamDecoder = exchange.protocol.StreamDecoder(exchange.route)
         self._rewriter = exchange.rewriter
         self._has_begun = False
-        self._events = SSEParser()
+        self._events = _open_parser(exchange.http.headers.get("content-type") or "")
         self._error: CallError | None = None
         self._first_bytes = b""
 
@@ -113,7 +115,8 @@ class StreamReader:
 
     async def _open_batch(self) -> list[Chunk]:
         http = self.exchange.http
-        if "event-stream" not in (http.headers.get("content-type") or "").lower():
+        content_type = (http.headers.get("content-type") or "").lower()
+        if "event-stream" not in content_type and _AWS_STREAM not in content_type:
             if self.exchange.account is not None:
                 self.exchange.account.note_whole()
             limit_s, kind = self.exchange.clock.until_first_chunk()
@@ -263,6 +266,15 @@ async def _open_reader(exchange: Exchange) -> StreamReader:
     reader = StreamReader(exchange)
     await reader.open()
     return reader
+
+
+def _open_parser(content_type: str) -> SSEParser | EventStreamParser:
+    """Return what reads the events of an answer of this type; few providers send AWS's."""
+    if _AWS_STREAM not in content_type.lower():
+        return SSEParser()
+    from turnout.transport.event_stream import EventStreamParser
+
+    return EventStreamParser()
 
 
 def _reported(failed: ErrorChunk) -> ProviderStreamError:
