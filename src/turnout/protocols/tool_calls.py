@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from os import urandom
 
 from turnout.messages import ToolCall
@@ -21,3 +22,8 @@ def read_call(identity: str, name: str, written: str) -> ToolCall:
 def make_call_id() -> str:
     """Return an id for a call that came without one."""
     return f"call_{urandom(12).hex()}"
+
+
+def is_made_call_id(identity: str) -> bool:
+    """Tell whether `identity` is one that `make_call_id` made, so that the provider knows nothing of it."""
+    return re.fullmatch(r"call_[0-9a-f]{24}", identity) is not None

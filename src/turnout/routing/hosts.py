@@ -1,31 +1,27 @@
-"""URLs of servers: read, compared and filled in, so that a key only ever goes to the host that it belongs to."""
+"""URLs of servers: read and compared, so that a key only ever goes to the host that it belongs to."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from turnout.errors import ConfigurationError, InvalidModelError, MissingKeyError, redact_url
-from turnout.routing.environment import read_variable
-
-if TYPE_CHECKING:
-    from turnout.catalog.types import Provider
+from turnout.errors import InvalidModelError, redact_url
 
 ENDPOINTS = {
     "openai_chat": "/chat/completions",
     "openai_responses": "/responses",
     "openai_embeddings": "/embeddings",
     "anthropic_messages": "/messages",
+    "gemini": "",
+    "vertex_gemini": "",
 }
-"""The path that each wire format adds to the base URL."""
+"""The path that each wire format adds to the base URL; empty where its `encode` writes the URL of each request."""
 
 EMBEDDING_FORMATS = {"openai_chat": "openai_embeddings", "openai_embeddings": "openai_embeddings"}
 """The wire format for embeddings at the base URL of each wire format for chats."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_TEMPLATE = re.compile(r"\$\{(\w+)\}")
 
 
 @lru_cache(maxsize=64)
@@ -64,24 +60,6 @@ def has_same_origin(one: str, other: str) -> bool:
     return _origin(one) == _origin(other)
 
 
-def fill_template(url: str, wanted_by: str, untrusted_file: str | None = None) -> str:
-    """Replace every ``${VARIABLE}`` of `url` from the environment or `.env`.
-
-    Raises `MissingKeyError` that names all variables that are not set; `wanted_by` says who needs them. With
-    `untrusted_file`, where the URL comes from, a variable of the environment is a `ConfigurationError`.
-    """
-    values = {name: read_variable(name) for name in _TEMPLATE.findall(url)}
-    if untrusted_file is not None and any(value and value.origin == "environment" for value in values.values()):
-        raise ConfigurationError(refuse_message(wanted_by, url, untrusted_file, " and ".join(values)))
-    missing = [name for name, value in values.items() if value is None]
-    if missing:
-        raise MissingKeyError(
-            f"`{wanted_by}` needs {' and '.join(f'`{name}`' for name in missing)} for its URL {redact_url(url)}:"
-            " set it in the environment or in .env"
-        )
-    return _TEMPLATE.sub(lambda match: found.value if (found := values[match[1]]) else "", url)
-
-
 def refuse_message(asked: str, url: str, file: str, variables: str) -> str:
     """Say that a file of the folder sends a call elsewhere, and that the environment stays here."""
     return (
@@ -103,20 +81,16 @@ def is_loopback(url: str) -> bool:
 
 def base_url_variable(provider: str) -> str:
     """Return the name of the variable that overrides a provider's base URL, such as ``OVHCLOUD_BASE_URL``."""
-    return re.sub(r"[^A-Z0-9]", "_", provider.upper()) + "_BASE_URL"
+    return _variable_prefix(provider) + "_BASE_URL"
 
 
-def owns_url(provider: Provider, own_urls: list[str], url: str) -> bool:
-    """Whether `url` is at the provider's own host, or at that of its ``<PROVIDER>_BASE_URL``."""
-    override = read_variable(base_url_variable(provider.id))
-    candidates = [*own_urls, *([override.value] if override else [])]
-    for candidate in candidates:
-        try:
-            if has_same_origin(fill_template(candidate, provider.id), url):
-                return True
-        except MissingKeyError:  # its own URL is not complete here, so it cannot be this one
-            continue
-    return False
+def token_url_variable(provider: str) -> str:
+    """Return the name of the variable that overrides where a provider's tokens come from: ``WATSONX_TOKEN_URL``."""
+    return _variable_prefix(provider) + "_TOKEN_URL"
+
+
+def _variable_prefix(provider: str) -> str:
+    return re.sub(r"[^A-Z0-9]", "_", provider.upper())
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:

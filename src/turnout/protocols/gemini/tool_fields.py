@@ -1,0 +1,46 @@
+"""Tools and structured output as fields of the body."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from turnout.protocols.json_values import check_value
+from turnout.schemas import inline_refs
+
+if TYPE_CHECKING:
+    from turnout.requests import ModelRequest, ToolSpec
+    from turnout.routing.route import Route
+
+MODES = {"auto": "AUTO", "required": "ANY", "none": "NONE"}
+"""Tool choices and their modes."""
+
+
+def add_tools(body: dict[str, Any], request: ModelRequest, route: Route) -> None:
+    """Write tools, tool choice and structured output into `body`.
+
+    What the model lacks was settled before (`turnout.adaptation`): all that the request still holds is written.
+    """
+    if request.tools:
+        body["tools"] = [{"functionDeclarations": [_write_tool(tool, route) for tool in request.tools]}]
+        if request.tool_choice is not None:
+            body["toolConfig"] = {"functionCallingConfig": _write_choice(request.tool_choice)}
+    if request.output is not None:
+        config = body.setdefault("generationConfig", {})
+        config["responseMimeType"] = "application/json"
+        if request.output.mode == "json_schema":
+            config["responseJsonSchema"] = _fit(request.output.schema, route)
+
+
+def _write_tool(tool: ToolSpec, route: Route) -> dict[str, Any]:
+    check_value(tool.parameters, f"parameters of the tool `{tool.name}`")
+    schema: dict[str, Any] = {"type": "object", "properties": {}, **tool.parameters}
+    return {"name": tool.name, "description": tool.description, "parametersJsonSchema": _fit(schema, route)}
+
+
+def _write_choice(choice: str) -> dict[str, Any]:
+    mode = MODES.get(choice)
+    return {"mode": "ANY", "allowedFunctionNames": [choice]} if mode is None else {"mode": mode}
+
+
+def _fit(schema: dict[str, Any], route: Route) -> dict[str, Any]:
+    return schema if route.quirks.takes_refs else inline_refs(schema)
