@@ -148,20 +148,10 @@ async def test_a_message_that_alone_is_over_the_limit_is_left_out_and_told() -> 
 
     assert recalled.messages == []
     assert [warning.code for warning in recalled.warnings] == ["trimmed_history"]
-    assert "of 2 messages of the thread, 0 were sent" in recalled.warnings[0].message
-
-
-async def test_a_thread_over_the_size_of_the_model_is_cut_and_told() -> None:
-    memory = Memory(InMemoryStore())
-    await fill(memory, 100)
-
-    assert (await memory.recall("agent", "thread", max_tokens=100_000)).warnings == []
-    recalled = await memory.recall("agent", "thread", max_tokens=50)
-
-    assert recalled.messages == turns(98, 100)
-    assert [warning.code for warning in recalled.warnings] == ["trimmed_history"]
-    within = Memory(memory.store, last_messages=2)
-    assert (await within.recall("agent", "thread", max_tokens=50)).warnings == []
+    assert "of 2 messages of the thread none was sent" in recalled.warnings[0].message
+    assert "over 100 tokens" in recalled.warnings[0].message
+    few = Memory(memory.store, last_messages=1)
+    assert "over 1 messages" in (await few.recall("agent", "thread")).warnings[0].message
 
 
 async def test_unanswered_calls_are_kept_and_not_sent() -> None:

@@ -493,3 +493,19 @@ async def test_a_file_that_cannot_be_set_up_is_left_without_tables(tmp_path: Pat
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("messages",)]
     connection.close()
+
+
+def test_nothing_is_made_before_a_store_works(tmp_path: Path) -> None:
+    program = """
+import asyncio, sys
+from turnout.memory import SQLiteStore, workers, sqlite_session
+made = lambda: (workers._kept.cache_info().currsize, sqlite_session._making.cache_info().currsize)
+store = SQLiteStore(sys.argv[1])
+print(made())
+asyncio.run(store.load("agent", "thread"))
+print(made())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "t.db")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split("\n")[:2] == ["(0, 0)", "(1, 1)"]

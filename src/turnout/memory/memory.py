@@ -69,18 +69,18 @@ class Memory:
         """The store that keeps the threads."""
         return self._store or default_store()
 
-    async def recall(self, agent_id: str, thread: str, *, max_tokens: int | None = None) -> Recalled:
+    async def recall(self, agent_id: str, thread: str) -> Recalled:
         """Return what goes before the new messages of a call.
 
-        `max_tokens` is what the model can take at most; where that cuts more than the limits do, a warning says so.
-        Raises `ThreadStoreError` where the store cannot be read.
+        Where not even the newest message is within the limits, nothing does, and a warning says so. Raises
+        `ThreadStoreError` where the store cannot be read.
         """
-        limits = self._limits.within(max_tokens)
         if self._summarize is not None:
-            return await self._recall_summarized(agent_id, thread, limits, self._summarize)
-        history, window = await self._load_window(agent_id, thread, limits)
-        warnings = [_warn_of_cut(history, window, limits)] if self._is_cut_short(history, window, limits) else []
-        return Recalled(window.messages, warnings)
+            return await self._recall_summarized(agent_id, thread, self._summarize)
+        history, window = await self._load_window(agent_id, thread)
+        if not window.messages and pair_calls(history.messages):
+            return Recalled([], [_warn_of_cut(history, self._limits)])
+        return Recalled(window.messages)
 
     async def remember(
         self, agent_id: str, thread: str, messages: Sequence[Message], *, provider: str | None = None
@@ -102,8 +102,8 @@ class Memory:
         """Return the threads of an agent, or of all, the one that was written last first."""
         return await self.store.list_threads(agent_id)
 
-    async def _load_window(self, agent_id: str, thread: str, limits: Limits) -> tuple[History, Window]:
-        last = None
+    async def _load_window(self, agent_id: str, thread: str) -> tuple[History, Window]:
+        last, limits = None, self._limits
         if limits != Limits():
             last = _FIRST_PAGE if limits.last_messages is None else limits.last_messages + 16
         while True:
@@ -113,17 +113,8 @@ class Memory:
                 return history, window
             last *= 4
 
-    def _is_cut_short(self, history: History, window: Window, limits: Limits) -> bool:
-        """Tell whether less is sent than was asked for: by the model's size, or because nothing fits."""
-        paired = pair_calls(history.messages)
-        if paired and not window.messages:
-            return True
-        if limits == self._limits:
-            return False
-        asked = keep_newest(paired, self._limits)
-        return len(asked.messages) > len(window.messages) or (not asked.is_settled and history.before > 0)
-
-    async def _recall_summarized(self, agent_id: str, thread: str, limits: Limits, summarize: Summarizer) -> Recalled:
+    async def _recall_summarized(self, agent_id: str, thread: str, summarize: Summarizer) -> Recalled:
+        limits = self._limits
         history = await self.store.load(agent_id, thread, after_summary=True)
         state = Extension(history.summary.text if history.summary else None, 0)
         rest = history.messages
@@ -153,10 +144,10 @@ def _sign(message: Message, provider: str | None) -> Message:
     return msgspec.structs.replace(message, provider=provider)
 
 
-def _warn_of_cut(history: History, window: Window, limits: Limits) -> Warning:
+def _warn_of_cut(history: History, limits: Limits) -> Warning:
+    most = f"{limits.max_tokens:,} tokens" if limits.max_tokens else f"{limits.last_messages:,} messages"
     return Warning(
         "trimmed_history",
-        f"of {history.length:,} messages of the thread, {len(window.messages):,} were sent: the others are over "
-        f"{limits.max_tokens or limits.last_messages:,} {'tokens' if limits.max_tokens else 'messages'}: "
-        "use Memory(summary=…), or a model with a larger context",
+        f"of {history.length:,} messages of the thread none was sent: the newest turn alone is over {most}: raise the"
+        " limit of Memory(…), or use Memory(summary=…)",
     )

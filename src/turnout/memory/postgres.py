@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from turnout.errors import ConfigurationError
-from turnout.memory.records import FORMAT, decode_message, encode_message
+from turnout.memory.records import FORMAT, encode_message, make_history
 from turnout.memory.store import History, Summary, ThreadInfo, check_last, check_thread
 from turnout.memory.workers import Workers
 
@@ -112,14 +112,9 @@ def _load(agent_id: str, thread: str, last: int | None, after_summary: bool, ses
         row = cursor.execute(_FIND, (agent_id, thread)).fetchone()
         if row is None:
             return History()
-        thread_id, length, text, upto = row
+        thread_id, _, _, upto = row
         rows = cursor.execute(_NEWEST, (thread_id, upto if after_summary else 0, last), binary=True).fetchall()
-    return History(
-        messages=[decode_message(number, body) for number, body in reversed(rows)],
-        length=length,
-        summary=None if text is None else Summary(text=text, upto=upto, thread_id=thread_id),
-        thread_id=thread_id,
-    )
+    return make_history(row, rows)
 
 
 def _save_summary(agent_id: str, thread: str, summary: Summary, session: Session) -> bool:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import msgspec
 
 from turnout.errors import InvalidInputError, ThreadStoreError
+from turnout.memory.store import History, Summary
 from turnout.messages import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 FORMAT = 1
 """The format that is written. A field that is added with a default needs no new number, a new kind of part does."""
@@ -42,3 +48,14 @@ def decode_message(number: int, data: bytes | memoryview) -> Message:
             f"a message of the thread cannot be read ({error}): delete the thread, or update turnout if a later "
             "version wrote it"
         ) from error
+
+
+def make_history(thread: Sequence[Any], newest_first: Sequence[tuple[int, bytes]]) -> History:
+    """Return what a database holds of a thread: its row (id, length, summary, how far that goes), and its messages."""
+    thread_id, length, text, upto = thread
+    return History(
+        messages=[decode_message(number, body) for number, body in reversed(newest_first)],
+        length=length,
+        summary=None if text is None else Summary(text=text, upto=upto, thread_id=thread_id),
+        thread_id=thread_id,
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turnout.errors import InvalidInputError
-from turnout.memory.records import FORMAT, decode_message, encode_message
+from turnout.memory.records import FORMAT, encode_message, make_history
 from turnout.memory.sqlite_session import Session
 from turnout.memory.store import History, Summary, ThreadInfo, check_last, check_thread
 from turnout.memory.workers import Workers
@@ -127,15 +127,10 @@ def _load(agent_id: str, thread: str, last: int | None, after_summary: bool, ses
         row = connection.execute(_FIND, (agent_id, thread)).fetchone()
         if row is None:
             return History()
-        thread_id, length, text, upto = row
+        thread_id, _, _, upto = row
         start = upto if after_summary else 0
         rows = connection.execute(_NEWEST, (thread_id, start, -1 if last is None else last)).fetchall()
-    return History(
-        messages=[decode_message(number, body) for number, body in reversed(rows)],
-        length=length,
-        summary=None if text is None else Summary(text=text, upto=upto, thread_id=thread_id),
-        thread_id=thread_id,
-    )
+    return make_history(row, rows)
 
 
 def _save_summary(agent_id: str, thread: str, summary: Summary, session: Session) -> bool:

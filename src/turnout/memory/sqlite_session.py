@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 import time
+from functools import cache
 from typing import TYPE_CHECKING, NoReturn
 
 from turnout.errors import ThreadStoreError
@@ -43,7 +44,7 @@ _SCHEMA = (
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
-_making = threading.Lock()
+_making = cache(threading.Lock)  # the lock is made when the first file is; C all the way, so that threads get one
 _PAUSE_S = 0.02
 
 
@@ -127,7 +128,7 @@ class Session:
 
 def make_file(path: Path) -> None:
     """Make an empty file, and its folder, that only the user can read; leave those that are there as they are."""
-    with _making:  # closing a file drops every lock that this process has on it, SQLite's among them
+    with _making():  # closing a file drops every lock that this process has on it, SQLite's among them
         if path.exists():
             return
         path.parent.parent.mkdir(parents=True, exist_ok=True)

@@ -26,11 +26,6 @@ class Limits(Struct, frozen=True):
             self.max_tokens is None or tokens <= self.max_tokens
         )
 
-    def within(self, max_tokens: int | None) -> Limits:
-        """Return these limits, with no more than `max_tokens`."""
-        counts = [count for count in (self.max_tokens, max_tokens) if count is not None]
-        return Limits(self.last_messages, min(counts, default=None))
-
     def without(self, messages: Sequence[Message]) -> Limits:
         """Return what is left of the tokens beside `messages`."""
         if self.max_tokens is None:

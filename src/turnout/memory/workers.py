@@ -14,6 +14,7 @@ import threading
 import time
 import weakref
 from concurrent.futures import Future
+from functools import cache
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from turnout.errors import ThreadStoreError
@@ -75,11 +76,12 @@ class Workers(Generic[_C]):
         crew = self._crew
         if crew is not None and crew.process == os.getpid():
             return crew
-        with _crews.lock:
+        crews = _find_crews()
+        with crews.lock:
             if self._crew is None or self._crew.process != os.getpid():
                 crew = self._crew = _Crew(self._connect, self._size)
                 weakref.finalize(self, crew.dismiss).atexit = False  # `_Crews` stops it then, and waits
-                _crews.add(crew)
+                crews.add(crew)
             return self._crew
 
 
@@ -230,4 +232,10 @@ class _Crews:
         self.lock = threading.Lock()
 
 
-_crews = _Crews()
+_kept = cache(dict[str, _Crews])
+"""Filled by the first store that works. Both steps are C all the way, so that two threads get one and the same."""
+
+
+def _find_crews() -> _Crews:
+    kept = _kept()
+    return kept.get("crews") or kept.setdefault("crews", _Crews())
