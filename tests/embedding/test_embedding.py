@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
+import weakref
 from array import array
 from base64 import b64encode
 from decimal import Decimal
@@ -16,7 +18,9 @@ import pytest
 
 from provider import KEY, Exchange, Provider, Reply, error, reply
 from turnout.call.budget import Budget, limit_process
+from turnout.call.pacing import Pacer
 from turnout.embedding import Embeddings, embed, embed_sync
+from turnout.embedding.planning import make_plan
 from turnout.errors import (
     AllCandidatesFailedError,
     AuthenticationError,
@@ -396,6 +400,45 @@ async def test_a_budget_is_shared_by_calls_and_books_once_beside_that_of_the_pro
     finally:
         limit_process(None)
     assert team.spent_usd == process.spent_usd == 2 * Decimal("0.02") / 1_000_000
+
+
+async def test_calls_over_one_transport_share_what_is_learned_and_do_not_keep_it(server) -> None:
+    transport = HTTPTransport()
+    first = make_plan(MODEL, ["a"], {"transport": transport})[0].runtime
+    again = make_plan(MODEL, ["a"], {"transport": transport, "pace": True})[0].runtime
+    paced = make_plan(MODEL, ["a"], {"transport": transport, "pace": True})[0].runtime
+    other = make_plan(MODEL, ["a"], {"transport": HTTPTransport()})[0].runtime
+    assert first.lessons is again.lessons is paced.lessons is not other.lessons
+    assert again.transport is transport
+    assert again.pacer is paced.pacer
+    gone = weakref.ref(transport)
+    del transport, first, again, paced
+    gc.collect()
+    assert gone() is None
+
+    class Slotted:
+        __slots__ = ()
+
+        async def send(self, request: object) -> object: ...
+
+    assert make_plan(MODEL, ["a"], {"transport": Slotted()})[0].runtime.transport  # type: ignore[typeddict-item]
+
+
+async def test_requests_may_wait_for_the_rate_limit(server, monkeypatch) -> None:
+    asked: list[str] = []
+    find_lane = Pacer.find_lane
+
+    def watched(self: Pacer, route: Any) -> Any:
+        asked.append(route.model)
+        return find_lane(self, route)
+
+    monkeypatch.setattr(Pacer, "find_lane", watched)
+    await embed(MODEL, "a")
+    assert asked == []
+    await embed(MODEL, ["a", "b"], batch_size=1, pace=True)
+    assert asked == ["bge-m3", "bge-m3"]
+    with pytest.raises(InvalidInputError, match="pace="):
+        await embed(MODEL, "a", pace="yes")  # type: ignore[arg-type]
 
 
 async def test_an_answer_of_too_few_vectors_is_paid_for_too(server, monkeypatch) -> None:

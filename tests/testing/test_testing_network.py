@@ -81,6 +81,9 @@ def test_unix_sockets_pass(tmp_path: Path) -> None:
         server.bind(path)
         server.listen()
         client.connect(path)
+        client.sendall(b"x")
+        with server.accept()[0] as served:
+            assert served.recv(1) == b"x"
 
 
 def test_what_was_there_is_there_afterwards_also_after_nesting_and_errors() -> None:

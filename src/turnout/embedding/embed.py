@@ -27,7 +27,8 @@ class EmbedOptions(TypedDict, total=False):
     takes, where it is not given), `concurrency` how many requests are under way at once. With ``on_error="keep"`` a
     request that fails does not end the call: its texts are in `failed` of the result. `check` says what becomes of a
     model that the catalog does not list as one for embeddings: ``"raise"``, ``"warn"`` or ``"off"``. `max_cost_usd`
-    limits what the call may cost (USD). The others are those of an `Agent`.
+    limits what the call may cost (USD, or a `Budget`), and `pace` lets requests wait for the provider's rate limit. The
+    others are those of an `Agent`. Calls over one `transport` share what is learned of its servers.
     """
 
     dimensions: int | None
@@ -35,7 +36,8 @@ class EmbedOptions(TypedDict, total=False):
     concurrency: int
     on_error: Literal["raise", "keep"]
     check: Check
-    max_cost_usd: float | Decimal | Budget | None
+    max_cost_usd: float | Decimal | str | Budget | None
+    pace: bool
     provider_options: Mapping[str, Mapping[str, Any]] | None
     headers: Mapping[str, str] | None
     api_key: str | None

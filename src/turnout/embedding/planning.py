@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from turnout.agent.runtime import default_runtime, make_runtime
 from turnout.agent.settings import check_count, check_key
@@ -19,10 +21,12 @@ from turnout.routing.resolution import trace_candidate
 from turnout.routing.selection import expand
 
 if TYPE_CHECKING:
+    from turnout.call import Runtime
     from turnout.embedding.embed import EmbedOptions
     from turnout.routing.capabilities import Check
     from turnout.routing.model import Candidate
     from turnout.routing.route import Route
+    from turnout.transport.seam import Transport
 
 _CALLS = {"chat": "call `generate` with it", "moderation": "call `generate` with it"}
 
@@ -38,6 +42,7 @@ def make_plan(model: object, texts: list[str], options: EmbedOptions) -> tuple[P
     candidates = expand(read_model(model))
     routes = _trace(candidates)
     warnings = _check_kinds(routes, options.get("check", "raise"))
+    does_pace = _read_pace(options.get("pace", False))
     transport, limit = options.get("transport"), options.get("max_cost_usd")
     call = Call(
         request=EmbeddingRequest(
@@ -50,17 +55,42 @@ def make_plan(model: object, texts: list[str], options: EmbedOptions) -> tuple[P
         headers=read_headers(options.get("headers")),
         timeouts=read_timeouts(options.get("timeouts")),
         max_retries=options.get("max_retries"),
+        does_pace=does_pace,
         budgets=() if limit is None else (read_budget(limit),),
     )
     plan = Plan(
         call=call,
-        runtime=default_runtime() if transport is None else make_runtime(transport),
+        runtime=default_runtime() if transport is None else _find_runtime(transport, does_pace=does_pace),
         texts=texts,
         limits=BatchLimits.of([route.quirks for route in routes] or [Quirks()], options.get("batch_size")),
         concurrency=options.get("concurrency") or 4,
         keeps_going=on_error == "keep",
     )
     return plan, warnings
+
+
+_kept = cache(WeakKeyDictionary["Transport", dict[str, Any]])
+"""What was learned over transports that were given, as long as these live."""
+
+
+def _find_runtime(transport: Transport, *, does_pace: bool) -> Runtime:
+    """Return a runtime for `transport` that knows what earlier calls over it have learned."""
+    runtime = make_runtime(transport)
+    learned = {name: value for name, value in vars(runtime).items() if name != "transport"}  # which it must not keep
+    try:
+        known = _kept().setdefault(transport, learned)
+    except TypeError:  # it has no hash, or cannot be referred to weakly
+        return runtime
+    vars(runtime).update(known)
+    if does_pace:
+        known["_pacer"] = runtime.pacer
+    return runtime
+
+
+def _read_pace(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidInputError(f"pace={value!r}: give True to wait for the rate limit, or False")
+    return value
 
 
 def _trace(candidates: tuple[Candidate, ...]) -> list[Route]:
