@@ -12,7 +12,7 @@ from turnout.errors import InvalidInputError
 from turnout.messages import Media, Message, Reasoning, Refusal, Role, ServerTool, Text, ToolCall, ToolResult
 from turnout.protocols.anthropic_messages.media_parts import write_media
 from turnout.protocols.anthropic_messages.own import read_own
-from turnout.protocols.json_reading import is_object, objects
+from turnout.protocols.json_reading import is_array, is_object, objects
 from turnout.protocols.json_values import check_value
 from turnout.requests import merge_deep
 from turnout.responses import Warning
@@ -59,8 +59,9 @@ class _Writer:
             self._add_system(message, options, where)
             return
         blocks = self._write_assistant(message, where) if message.role == "assistant" else self._write(message, where)
-        if message.role == "tool" and self._is_after_results and not options:
-            self.messages[-1]["content"] += blocks
+        if self._is_after_results and not options and message.role in ("tool", "user"):
+            self.messages[-1]["content"] += blocks  # the API reads them as one message, and others demand it
+            self._is_after_results = message.role == "tool"
             return
         cache = options.pop("cache_control", None)
         if cache is not None and blocks:
@@ -79,7 +80,7 @@ class _Writer:
         if self.messages:
             told = "has one system prompt, before all messages: this instruction was moved into it"
             self._warn("moved_message", f"{where}: anthropic_messages {told}")
-        blocks = [self._write_part(part, where) for part in message.content if part.text.strip()]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+        blocks = self._write(message, where)
         if blocks and "cache_control" in options:
             blocks[-1]["cache_control"] = options["cache_control"]
         self.system += blocks
@@ -186,8 +187,9 @@ def write_conversation(messages: list[Message], route: Route, warnings: list[War
     """Return `messages` as the wire has them; what had to be left out or moved is told in `warnings`.
 
     Messages of the system become the system prompt, one block each; one with ``"role": "system"`` in its
-    `provider_options` stays where it is (the newest models take that). Results of tools that follow each other become
-    one message. Raises `InvalidInputError` for a part that this wire cannot carry.
+    `provider_options` stays where it is (the newest models take that). Results of tools that follow each other, and
+    what the user says after them, become one message. Raises `InvalidInputError` for a part that this wire cannot
+    carry.
     """
     writer = _Writer(route, warnings)
     for index, message in enumerate(messages):
@@ -226,7 +228,7 @@ def _is_results(blocks: Any) -> bool:
 
 def _trim_end(blocks: Any) -> None:
     """Take blanks off the end of an answer that the model is to go on with: the API refuses them."""
-    last = blocks[-1] if blocks and isinstance(blocks, list) else None  # pyright: ignore[reportUnknownVariableType]
+    last = blocks[-1] if is_array(blocks) and blocks else None
     if is_object(last) and last.get("type") == "text":
         blocks[-1] = {**last, "text": last["text"].rstrip()}
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from turnout.protocols.anthropic_messages.effort import write_effort
+from turnout.protocols.anthropic_messages.own import read_own
+from turnout.protocols.json_reading import is_object
 from turnout.protocols.json_values import check_value
 from turnout.requests import ModelSettings
 from turnout.responses import Warning
@@ -92,27 +94,26 @@ def _fit_stops(stops: list[str], warnings: list[Warning]) -> list[str]:
 
 def _has_own_thinking(request: ModelRequest, route: Route) -> bool:
     """Whether `provider_options` say themselves how the model is to think."""
-    from turnout.protocols.anthropic_messages.own import read_own
-
     options = read_own(request, route.provider)
     config = options.get("output_config")
-    return "thinking" in options or (isinstance(config, dict) and "effort" in config)
+    return "thinking" in options or (is_object(config) and "effort" in config)
 
 
 def settle_thinking(body: dict[str, Any], warnings: list[Warning]) -> None:
     """Take out of `body` what cannot go together with thinking.
 
-    That is thinking itself where a tool is forced, or where a turn with tools goes on whose thoughts are not there
-    (another model began it); and sampling that the API refuses beside it.
+    That is thinking by a budget where a tool is forced, or where a turn with tools goes on whose thoughts are not there
+    (another model began it); and sampling that the API refuses beside thinking of any kind.
     https://platform.claude.com/docs/en/build-with-claude/extended-thinking#feature-compatibility
     """
     thinking = body.get("thinking")
-    kind = thinking.get("type") if isinstance(thinking, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    kind = thinking.get("type") if is_object(thinking) else None
     if kind not in ("enabled", "adaptive"):
         return
-    if body.get("tool_choice", {}).get("type") in ("any", "tool"):
+    choice = body.get("tool_choice")
+    if kind == "enabled" and is_object(choice) and choice.get("type") in ("any", "tool"):
         del body["thinking"]
-        warnings.append(_left_out("thinking", "Anthropic's models cannot think where they are made to call a tool"))
+        warnings.append(_left_out("thinking", "the model cannot think by a budget where it is made to call a tool"))
         return
     if kind == "enabled" and _goes_on_without_thoughts(body["messages"]):
         del body["thinking"]

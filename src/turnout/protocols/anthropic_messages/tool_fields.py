@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from turnout.protocols.anthropic_messages.schema import close_schema
+from turnout.protocols.json_reading import is_object, objects
 from turnout.requests import merge_deep
 from turnout.responses import Warning
 from turnout.schemas import inline_refs
@@ -72,7 +73,7 @@ def merge_tools(mine: list[dict[str, Any]], theirs: list[Any]) -> list[Any]:
 
     ``{"name": "search", "cache_control": …}`` adds to the tool of that name; any other stands for itself.
     """
-    added = {str(tool.get("name")): tool for tool in theirs if isinstance(tool, dict)}  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType, reportUnknownArgumentType]
+    added: dict[Any, dict[str, Any]] = {str(tool.get("name")): tool for tool in objects(theirs)}
     names = {tool["name"] for tool in mine}
-    merged: list[Any] = [merge_deep(tool, added.get(tool["name"], {})) for tool in mine]  # pyright: ignore[reportUnknownArgumentType]
-    return merged + [tool for tool in theirs if not (isinstance(tool, dict) and tool.get("name") in names)]  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    merged: list[Any] = [merge_deep(tool, added.get(tool["name"], {})) for tool in mine]
+    return merged + [tool for tool in theirs if not (is_object(tool) and tool.get("name") in names)]

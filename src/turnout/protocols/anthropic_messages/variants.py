@@ -9,6 +9,7 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from turnout.errors import InvalidInputError
+from turnout.protocols.json_reading import is_array
 from turnout.routing.hosts import join_path
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def place_betas(body: dict[str, Any], route: Route, variant: Variant) -> dict[st
     Bedrock, which has it in the body.
     """
     asked = body.pop("anthropic_beta", None)
-    betas = [item for item in (asked if isinstance(asked, list) else [asked]) if isinstance(item, str)]  # pyright: ignore[reportUnknownVariableType]
+    betas = [item for item in (asked if is_array(asked) else [asked]) if isinstance(item, str)]
     if variant.has_beta_field:
         told = route.headers.get("anthropic-beta", "")
         betas += [name.strip() for name in told.split(",") if name.strip()]

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from turnout.protocols.json_reading import as_count, as_text, is_object
+from turnout.protocols.json_reading import as_count, as_text, is_array, is_object
 
 
 class Delta(Struct):
@@ -88,7 +88,7 @@ def convert_body(value: dict[str, Any]) -> Body:
         type=as_text(value.get("type")),
         id=as_text(value.get("id")),
         model=as_text(value.get("model")),
-        content=content if isinstance(content, list) else None,  # pyright: ignore[reportUnknownArgumentType]
+        content=content if is_array(content) else None,
         stop_reason=as_text(value.get("stop_reason")),
         stop_details=value.get("stop_details"),
         container=value.get("container"),
