@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from turnout.transport.seam import Transport
 
 _AT_ONCE = 4
+_OWN_SCHEMES = {"bedrock_converse": "s3://"}
+"""The only URLs that a wire format has a field for, where it takes no others."""
 
 
 class FetchedMedia:
@@ -88,7 +90,7 @@ async def inline_media(
         for index, message in enumerate(request.messages)
         if message.role != "assistant"  # its media are not sent back
         for at, part in enumerate(message.content)
-        if isinstance(part, Media) and part.is_remote and _kind(part) not in route.quirks.takes_media_urls
+        if isinstance(part, Media) and part.is_remote and not _takes_url(part, route)
     ]
     if not wanted:
         return request
@@ -105,6 +107,13 @@ async def inline_media(
         places.setdefault(index, {})[at] = _place(part, found)
     messages = [_replace(message, places.get(index)) for index, message in enumerate(request.messages)]
     return structs.replace(request, messages=messages)
+
+
+def _takes_url(part: Media, route: Route) -> bool:
+    scheme = _OWN_SCHEMES.get(route.protocol)
+    if scheme is not None:
+        return (part.url or "").startswith(scheme)
+    return _kind(part) in route.quirks.takes_media_urls
 
 
 def _kind(part: Media) -> str:

@@ -22,9 +22,14 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     seed_field: Literal["seed", "random_seed"] = "seed"
     """The body field that carries the seed."""
 
-    thinking_field: Literal["thinking", "enable_thinking", "reasoning"] | None = None
+    thinking_field: (
+        Literal["thinking", "enable_thinking", "reasoning", "reasoningConfig", "reasoning_config", "reasoning_effort"]
+        | None
+    ) = None
     """The body field that turns reasoning on and off where no effort does: ``{"type": "enabled"}`` in `thinking`, a
-    boolean in `enable_thinking`, ``{"enabled": true}`` in `reasoning`; `None`: not known."""
+    boolean in `enable_thinking`, ``{"enabled": true}`` in `reasoning`; `None`: not known. In Bedrock's Converse a
+    field of `additionalModelRequestFields`, also for efforts: an object in `reasoningConfig` (Nova), a word in
+    `reasoning_config` (Qwen, DeepSeek, Kimi, GLM) or `reasoning_effort` (gpt-oss); `None`: as Claude is told."""
 
     rejected_fields: tuple[str, ...] = ()
     """Body fields that are never sent; leaving out one that the user set is a warning."""

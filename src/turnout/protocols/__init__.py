@@ -32,7 +32,16 @@ if TYPE_CHECKING:
     from turnout.responses import ModelResponse
     from turnout.routing.route import Route
 
-PROTOCOLS = ("openai_chat", "openai_responses", "gemini", "vertex_gemini", "anthropic_messages", "vertex_anthropic", "bedrock_anthropic")
+PROTOCOLS = (
+    "openai_chat",
+    "openai_responses",
+    "gemini",
+    "vertex_gemini",
+    "anthropic_messages",
+    "vertex_anthropic",
+    "bedrock_anthropic",
+    "bedrock_converse",
+)
 """The names of the wire formats that turnout speaks."""
 
 EMBEDDING_PROTOCOLS = ("openai_embeddings",)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _QUOTED_CHARS = 500
-_MESSAGE_NAMES = ("message", "msg", "error_message", "error_msg", "errorMessage", "detail", "title")
+_MESSAGE_NAMES = ("message", "msg", "error_message", "error_msg", "errorMessage", "detail", "title", "Message")
 
 
 def read_error_body(body: bytes, secrets: Sequence[str]) -> ErrorReport | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from turnout.errors import (
     APIStatusError,
     AuthenticationError,
@@ -50,6 +52,12 @@ _CODES: dict[str, type[APIStatusError]] = {
     "authentication_error": AuthenticationError,
     "unauthenticated": AuthenticationError,
     "model_not_found": NotFoundError,
+    "expiredtokenexception": AuthenticationError,  # AWS, in a 403
+    "invalidsignatureexception": AuthenticationError,
+    "unrecognizedclientexception": AuthenticationError,
+    "missingauthenticationtokenexception": AuthenticationError,
+    "servicequotaexceededexception": RateLimitError,  # Bedrock, in a 400
+    "modelerrorexception": ServerError,  # Bedrock, in a 424: the model failed
     **dict.fromkeys(_QUOTA, RateLimitError),
 }
 """Codes and types that say more than the status, in lower case."""
@@ -67,14 +75,20 @@ _CODES_IN_200: dict[str, type[APIStatusError]] = {
     "rate_limit_reached": RateLimitError,
     "too_many_requests": RateLimitError,
     "resource_exhausted": RateLimitError,
+    "throttlingexception": RateLimitError,  # Bedrock
+    "validationexception": BadRequestError,
+    "accessdeniedexception": PermissionDeniedError,
+    "resourcenotfoundexception": NotFoundError,
 }
 """Types that matter only where no status says the same."""
 
 _WORDS: tuple[tuple[re.Pattern[str], type[APIStatusError]], ...] = (
     (
-        # vLLM, DeepSeek, Mistral, Together; Anthropic; Google; xAI
+        # vLLM, DeepSeek, Mistral, Together; Anthropic; Google; xAI; Bedrock
         re.compile(
-            r"maximum context length|context window|prompt is too long|input token count|maximum prompt length", re.I
+            r"maximum context length|context window|prompt is too long|input token count|maximum prompt length"
+            r"|input is too long for requested model",
+            re.I,
         ),
         ContextLengthError,
     ),
@@ -104,6 +118,8 @@ def decode_error(status: int, headers: Mapping[str, str], body: bytes, secrets: 
     """
     lowered = {name.lower(): value for name, value in headers.items()}
     report = read_error_body(body, secrets) or ErrorReport(message="the provider gave no reason")
+    if report.code is None and (kind := lowered.get("x-amzn-errortype")):  # ``ThrottlingException:http://…``
+        report = structs.replace(report, code=kind.partition(":")[0])
     request_id = next((lowered[name] for name in REQUEST_ID_HEADERS if lowered.get(name)), None)
     cure = _cure_redirect(lowered.get("location", "")) if 300 <= status < 400 else None
     return _build(status, report, cure, body=body, headers=lowered, request_id=request_id)

@@ -15,6 +15,7 @@ ENDPOINTS = {
     "anthropic_messages": "/messages",
     "gemini": "",
     "vertex_gemini": "",
+    "bedrock_converse": "",
 }
 """The path that each wire format adds to the base URL; empty where its `encode` writes the URL of each request."""
 

@@ -1,0 +1,142 @@
+"""How much a model is asked to think: an effort in the field that the maker of the model has for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+from turnout.protocols.anthropic_messages.effort import write_effort as write_thinking
+from turnout.protocols.json_reading import is_object, objects
+from turnout.requests import ReasoningEffort
+from turnout.responses import Warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from turnout.routing.route import Route
+
+_RANKS = {name: rank for rank, name in enumerate(get_args(ReasoningEffort))}
+_NO_LIMIT = 1 << 31
+_LEAST_TOP_P = 0.95  # with thinking: https://platform.claude.com/docs/en/build-with-claude/extended-thinking
+_MORE = "additionalModelRequestFields"
+
+
+def write_effort(
+    effort: ReasoningEffort, limit: int | None, route: Route, warnings: list[Warning]
+) -> dict[str, dict[str, Any]]:
+    """Return the fields of the body that ask for `effort`; what the model cannot be told is told in `warnings`.
+
+    The quirk `thinking_field` says which field the model has; without one, models are asked as Claude is, and those
+    that the catalog does not know by ``outputConfig.effort``, the only field that this wire has of its own. `limit` is
+    the most tokens that the answer may have, where it is set.
+    """
+    field, facts = route.quirks.thinking_field, route.facts
+    options = None if facts is None else facts.reasoning_options
+    if facts is not None and facts.supports_reasoning is False:
+        return {} if effort == "none" else _leave_out("the model does not reason", warnings)
+    if field in ("reasoningConfig", "reasoning_config", "reasoning_effort"):
+        return _write_own(effort, field, route, warnings)
+    if options is None:
+        return _write_plain(effort, warnings)
+    told = write_thinking(effort, limit or (facts and facts.max_output) or _NO_LIMIT, route, warnings)
+    fields: dict[str, dict[str, Any]] = {}
+    if "thinking" in told:
+        fields[_MORE] = {"thinking": told["thinking"]}
+    if "output_config" in told:
+        fields["outputConfig"] = told["output_config"]
+    return fields
+
+
+def _write_plain(effort: ReasoningEffort, warnings: list[Warning]) -> dict[str, dict[str, Any]]:
+    if effort == "none":
+        return _leave_out(
+            f"how the model is told not to reason is not known: pass {_MORE} in provider_options=", warnings
+        )
+    if effort == "minimal":
+        warnings.append(_clamped(effort, "low"))
+    return {"outputConfig": {"effort": "low" if effort == "minimal" else effort}}
+
+
+def _write_own(effort: ReasoningEffort, field: str, route: Route, warnings: list[Warning]) -> dict[str, dict[str, Any]]:
+    options = (route.facts and route.facts.reasoning_options) or ()
+    known = [value for option in options if option.type == "effort" for value in option.values]
+    if effort == "none" and "none" not in known:
+        if field == "reasoningConfig":
+            return {_MORE: {field: {"type": "disabled"}}}
+        return _leave_out("the model cannot be told not to reason", warnings)
+    nearest = effort if effort in known else _find_nearest(effort, known, default="high")
+    if nearest != effort:
+        warnings.append(_clamped(effort, nearest))
+    return {
+        _MORE: {field: {"type": "enabled", "maxReasoningEffort": nearest} if field == "reasoningConfig" else nearest}
+    }
+
+
+def _find_nearest(effort: str, values: Iterable[str | None], *, default: str) -> str:
+    """Return the effort that is nearest (of two, the greater); `default` of a model that knows no degrees."""
+    ranked = [value for value in values if value is not None and value in _RANKS and value != "none"]
+    if not ranked:
+        return default
+    return min(ranked, key=lambda value: (abs(_RANKS[value] - _RANKS[effort]), -_RANKS[value]))
+
+
+def settle_thinking(body: dict[str, Any], warnings: list[Warning]) -> None:
+    """Take out of `body` what cannot go together with Claude's thinking.
+
+    That is thinking itself where a tool is forced, or where a turn with tools goes on whose thoughts are not there
+    (another model began it); and sampling that is refused beside it.
+    https://platform.claude.com/docs/en/build-with-claude/extended-thinking#feature-compatibility
+    """
+    more = body.get(_MORE)
+    thinking = more.get("thinking") if is_object(more) else None
+    kind = thinking.get("type") if is_object(thinking) else None
+    if not is_object(more) or kind not in ("enabled", "adaptive"):
+        return
+    choice = body.get("toolConfig", {}).get("toolChoice", {})
+    if "any" in choice or "tool" in choice:
+        _drop(body, more, "the model cannot think where it is made to call a tool", warnings)
+    elif kind == "enabled" and _goes_on_without_thoughts(body["messages"]):
+        _drop(body, more, "the turn that goes on here was begun without it", warnings)
+    else:
+        _settle_sampling(body, more, warnings)
+
+
+def _drop(body: dict[str, Any], more: dict[str, Any], why: str, warnings: list[Warning]) -> None:
+    rest = {name: value for name, value in more.items() if name != "thinking"}
+    body.pop(_MORE)
+    if rest:
+        body[_MORE] = rest
+    warnings.append(Warning("dropped_setting", f"`thinking` was left out: {why}"))
+
+
+def _settle_sampling(body: dict[str, Any], more: dict[str, Any], warnings: list[Warning]) -> None:
+    config = body.get("inferenceConfig")
+    refused: list[tuple[dict[str, Any], str]] = []
+    if is_object(config) and config.get("temperature", 1) != 1:
+        refused.append((config, "temperature"))
+    if is_object(config) and config.get("topP", 1) < _LEAST_TOP_P:
+        refused.append((config, "topP"))
+    if "top_k" in more:
+        refused.append((more, "top_k"))
+    for holder, name in refused:
+        del holder[name]
+        warnings.append(Warning("dropped_setting", f"`{name}` was left out: a model that thinks does not take it"))
+    if config == {}:
+        del body["inferenceConfig"]
+
+
+def _goes_on_without_thoughts(messages: list[dict[str, Any]]) -> bool:
+    """Whether the last message answers tool calls of an assistant's message that does not begin with thoughts."""
+    if len(messages) < 2 or messages[-1]["role"] != "user" or messages[-2]["role"] != "assistant":
+        return False
+    last, before = objects(messages[-1]["content"]), objects(messages[-2]["content"])
+    has_results = any("toolResult" in block for block in last)
+    return has_results and bool(before) and "reasoningContent" not in before[0]
+
+
+def _leave_out(why: str, warnings: list[Warning]) -> dict[str, dict[str, Any]]:
+    warnings.append(Warning("dropped_setting", f"`reasoning_effort` was left out: {why}"))
+    return {}
+
+
+def _clamped(effort: str, sent: str) -> Warning:
+    return Warning("clamped_setting", f'the model has no reasoning effort "{effort}": it was sent as "{sent}"')
