@@ -20,7 +20,6 @@ from turnout.guards.guard import (
     check_input,
     check_output,
     read_guards,
-    retry_messages,
     retry_text,
 )
 from turnout.guards.pii import RedactPII
@@ -42,6 +41,5 @@ __all__ = [
     "check_output",
     "open_gate",
     "read_guards",
-    "retry_messages",
     "retry_text",
 ]

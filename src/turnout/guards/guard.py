@@ -126,11 +126,6 @@ async def check_output(guards: Sequence[Guard], message: Message, context: Guard
     return message
 
 
-def retry_messages(message: Message, retry: Retry) -> list[Message]:
-    """Return what is added to the conversation so that the model answers again: its answer, and why it cannot stay."""
-    return [message, Message.user(retry_text(retry))]
-
-
 def retry_text(retry: Retry) -> str:
     """Return what is said to the model so that it answers again: ``retry_text(Retry("too long"))``."""
     return f"This answer cannot be used: {retry.reason}\nAnswer again without that."
