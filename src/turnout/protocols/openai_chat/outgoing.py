@@ -47,7 +47,7 @@ def write_messages(messages: list[Message], route: Route, warnings: list[Warning
     return wire
 
 
-def read_options(message: Message | Media | Text | ToolCall, provider: str) -> _Wire:
+def read_options(message: Message | Media | Text | ToolCall | ToolResult, provider: str) -> _Wire:
     """Return the fields of its own that a message or part has for `provider`: those for all, over them those for it."""
     options = message.provider_options
     return merge_deep(options.get("*", {}), options.get(provider, {})) if options else {}

@@ -32,6 +32,12 @@ if TYPE_CHECKING:
     from turnout.responses import ModelResponse, TokenLogprob
     from turnout.usage import Usage
 
+_ERROR_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
 _REASONS = frozenset({"stop", "length", "tool_calls", "content_filter"})
 _Dict = dict[str, Any]
 
@@ -68,9 +74,19 @@ def render_response(response: ModelResponse, *, model: str | None = None, create
     return msgspec.json.encode(body if usage is None else {**body, "usage": usage})
 
 
-def render_error(error: TurnoutError) -> bytes:
-    """Return the JSON body for an answer that failed; the status is the caller's to choose."""
-    return msgspec.json.encode(_frame_error(error.message, getattr(error, "code", None), getattr(error, "param", None)))
+def render_error(error: TurnoutError, status: int | None = None) -> bytes:
+    """Return `error` as the body of an answer with `status`, by default its own or 500."""
+    told = {"message": error.message, "type": error_type(status or error.status or 500)}
+    return msgspec.json.encode(
+        {"error": {**told, "param": getattr(error, "param", None), "code": getattr(error, "code", None)}}
+    )
+
+
+def error_type(status: int) -> str:
+    """Return OpenAI's word for an error with this status."""
+    if status >= 500 or status < 400:
+        return "server_error"
+    return _ERROR_TYPES.get(status, "invalid_request_error")
 
 
 def render_usage(usage: Usage) -> _Dict | None:
@@ -160,7 +176,7 @@ class StreamRenderer:
 
     def _fail(self, message: str, code: str | None) -> None:
         self._is_ended = True
-        self._emit(_frame_error(message, code, None))
+        self._emit({"error": {"message": message, "type": code or "server_error", "param": None, "code": code}})
 
     def _start_call(self, identity: str, name: str) -> None:
         index = self._calls[identity] = len(self._calls)
@@ -193,10 +209,6 @@ class StreamRenderer:
     def _take(self) -> bytes:
         events, self._events = self._events, []
         return b"".join(events)
-
-
-def _frame_error(message: str, code: str | None, param: str | None) -> _Dict:
-    return {"error": {"message": message, "type": code or "error", "param": param, "code": code}}
 
 
 def _make_id() -> str:

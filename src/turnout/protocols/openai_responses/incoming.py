@@ -124,9 +124,8 @@ def _parse_given(item: _Dict, where: str) -> Message:
     text = _result_text(item) if as_text(item.get("type")) not in (None, "message") else None
     if text is not None:
         own = _extra(item, "type", "call_id", "output")
-        return Message(
-            "tool", [ToolResult(take_text(item, "call_id", where), text)], provider_options={NAME: own} if own else {}
-        )
+        options = {NAME: own} if own else {}
+        return Message("tool", [ToolResult(take_text(item, "call_id", where), text, provider_options=options)])
     role = _ROLES.get(str(item.get("role")))
     if role is None:
         raise wrong(f"{where}.role", f"is {item.get('role')!r}", f"use one of {', '.join(_ROLES)}")

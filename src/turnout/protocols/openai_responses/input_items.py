@@ -91,17 +91,18 @@ class _Writer:
             written = [{"role": "system", "content": self._write_content(message.content, where)}]
         else:
             written = self._write_said(message, where)
-        options = merge_deep(read_own(message, self._route.provider), read_options(message, self._route.provider))
-        if options:
-            check_value(options, f"{where}.provider_options[{self._route.provider!r}]")
-            written = [merge_deep(each, options) for each in written]
+        own, options = read_own(message, self._route.provider), read_options(message, self._route.provider)
+        if own or options:
+            fields = merge_deep(own, options)
+            check_value(fields, f"{where}.provider_options[{self._route.provider!r}]")
+            written = [merge_deep(each, fields) for each in written]
         self.items += written
 
     def _write_said(self, message: Message, where: str) -> list[_Wire]:
         """Write a message of the user, or one with the results of tools."""
         results = [part for part in message.content if isinstance(part, ToolResult)]
         others: list[Part] = [part for part in message.content if not isinstance(part, ToolResult)]
-        written = [self._write_result(part) for part in results]
+        written = [self._write_result(part, where) for part in results]
         if message.role == "tool":
             records = [self._write_record(part, where) for part in others if isinstance(part, ServerTool)]
             if len(records) < len(others) or not message.content:
@@ -113,9 +114,10 @@ class _Writer:
             written.append({"role": "user", "content": self._write_content(others, where)})
         return written
 
-    def _write_result(self, part: ToolResult) -> _Wire:
+    def _write_result(self, part: ToolResult, where: str) -> _Wire:
         kind = "custom_tool_call_output" if part.call_id in self._custom_calls else "function_call_output"
-        return {"type": kind, "call_id": part.call_id, "output": part.content}
+        wire = {"type": kind, "call_id": part.call_id, "output": part.content}
+        return self._with_fields(wire, part, where)
 
     def _write_content(self, parts: list[Part], where: str) -> str | list[_Wire]:
         if not parts:
@@ -133,9 +135,15 @@ class _Writer:
                 f"{where}: a {type(part).__name__} cannot be part of this message: put it into `Message.assistant(…)`"
             )
         written = {"type": "input_text", "text": part.text} if isinstance(part, Text) else write_media(part, where)
-        return self._with_options(merge_deep(written, self._own(part)), part, where)
+        return self._with_fields(written, part, where)
 
-    def _with_options(self, written: _Wire, part: Text | Media, where: str) -> _Wire:
+    def _with_fields(self, written: _Wire, part: Text | Media | ToolCall | ToolResult, where: str) -> _Wire:
+        """Return `written` with the fields that this wire put beside the part, and over them the caller's own."""
+        own = read_own(part, self._route.provider)
+        check_value(own, f"{where}: fields of this wire")
+        return self._with_options(merge_deep(written, own) if own else written, part, where)
+
+    def _with_options(self, written: _Wire, part: Text | Media | ToolCall | ToolResult, where: str) -> _Wire:
         options = read_options(part, self._route.provider)
         if not options:
             return written
@@ -205,19 +213,16 @@ class _Writer:
         return details
 
     def _write_call(self, call: ToolCall, where: str) -> _Wire:
-        own = read_own(call, self._route.provider)
-        if own.get("type") == "custom_tool_call":
+        wire: _Wire = {"type": "function_call", "call_id": call.id, "name": call.name}
+        if read_own(call, self._route.provider).get("type") == "custom_tool_call":
             self._custom_calls.add(call.id)
             given = call.arguments.get("input")
-            said = given if isinstance(given, str) else ""
-            wire = {"call_id": call.id, "name": call.name, "input": said, **own}
-            return merge_deep(wire, read_options(call, self._route.provider))
+            return self._with_fields(wire | {"input": given if isinstance(given, str) else ""}, call, where)
         written = call.invalid_arguments
         if written is None:
             check_value(call.arguments, f"{where}: arguments of `{call.name}`")
             written = msgspec.json.encode(call.arguments).decode()
-        wire = {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": written, **own}
-        return merge_deep(wire, read_options(call, self._route.provider))
+        return self._with_fields(wire | {"arguments": written}, call, where)
 
     def _write_record(self, part: ServerTool, where: str) -> _Wire:
         """Return the record of a tool that the provider ran itself, or any other item that only this wire has."""

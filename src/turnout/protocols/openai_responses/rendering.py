@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from turnout.messages import Image, Reasoning, Refusal, ServerTool, Text, ToolCall
+from turnout.protocols.openai_chat.rendering import error_type
 from turnout.protocols.openai_responses.own import NAME
 from turnout.protocols.sealing import seal
 
@@ -34,11 +35,12 @@ def render_response(response: ModelResponse, *, model: str | None = None, create
     return msgspec.json.encode(frame_response(response, items, names, model=model, created=created))
 
 
-def render_error(error: TurnoutError) -> bytes:
-    """Return the JSON body for an answer that failed; the status is the caller's to choose."""
-    code = getattr(error, "code", None)
-    told = {"message": error.message, "type": code or "error", "param": getattr(error, "param", None), "code": code}
-    return msgspec.json.encode({"error": told})
+def render_error(error: TurnoutError, status: int | None = None) -> bytes:
+    """Return `error` as the body of an answer with `status`, by default its own or 500."""
+    told = {"message": error.message, "type": error_type(status or error.status or 500)}
+    return msgspec.json.encode(
+        {"error": {**told, "param": getattr(error, "param", None), "code": getattr(error, "code", None)}}
+    )
 
 
 class ItemNames:
