@@ -194,8 +194,8 @@ def to_camel(name: str) -> str:
 def simplify_part(part: dict[str, Any]) -> dict[str, Any]:
     """Write the keys of a recorded part in one spelling, down to where the caller's own data begin."""
     made: dict[str, Any] = {}
-    for key, value in part.items():
-        name = to_camel(key)
+    for key, written in part.items():
+        name, value = to_camel(key), written
         if name in ("functionCall", "functionResponse", "inlineData", "fileData"):
             value = {to_camel(inner): item for inner, item in value.items()}
         if name == "inlineData":  # base64 comes in two alphabets, and goes out in the commoner

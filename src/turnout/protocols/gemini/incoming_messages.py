@@ -18,7 +18,7 @@ from turnout.protocols.sealing import unseal
 from turnout.protocols.tool_calls import make_call_id
 
 _Dict = dict[str, Any]
-_ROLES: dict[object, Role] = {None: "user", "": "user", "user": "user", "function": "user", "model": "assistant"}
+_ROLES: dict[str, Role] = {"user": "user", "function": "user", "model": "assistant"}
 
 
 class MessageReader:
@@ -33,7 +33,7 @@ class MessageReader:
         if not is_object(content):
             raise _wrong(where, f"is a {type(content).__name__}", "give an object with `role` and `parts`")
         written = content.get("parts")
-        role = role or _ROLES.get(content.get("role") if not is_array(content.get("role")) else "?")
+        role = role or _ROLES.get(str(content.get("role") or "user"))
         if role is None:
             raise _wrong(f"{where}.role", f"is {content.get('role')!r}", "use user or model")
         if written is not None and not is_array(written):

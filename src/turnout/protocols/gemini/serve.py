@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from turnout.chunks import ReasoningDelta, RefusalDelta, ServerToolChunk, TextDelta, ToolCallEnd
-from turnout.errors import APIStatusError
 from turnout.messages import Media, Reasoning, Refusal, ServerTool, Text, ToolCall
 from turnout.protocols.gemini.media_parts import write_media
 from turnout.protocols.gemini.outgoing import METADATA
@@ -47,7 +46,7 @@ def render_response(response: ModelResponse, *, model: str | None = None) -> byt
 
 def render_error(error: TurnoutError, status: int | None = None) -> bytes:
     """Return `error` as the body of an answer with `status`, by default its own or 500."""
-    code = status or (error.status if isinstance(error, APIStatusError) and error.status else 500)
+    code = status or error.status or 500
     code = code if code >= 400 else 500
     word = _STATUSES.get(code, "INTERNAL" if code >= 500 else "FAILED_PRECONDITION")
     return msgspec.json.encode({"error": {"code": code, "message": error.message, "status": word}})
@@ -56,14 +55,14 @@ def render_error(error: TurnoutError, status: int | None = None) -> bytes:
 class StreamRenderer:
     """Turns the chunks of one answer into the events of a `streamGenerateContent?alt=sse`.
 
-    ``renderer.render(batch)`` for each batch of chunks, then ``renderer.finish(response)``: what no chunk tells
+    ``renderer.feed(batch)`` for each batch of chunks, then ``renderer.finish(response)``: what no chunk tells
     (pictures, signatures of text, finish reason, usage) comes with the end.
     """
 
     def __init__(self, *, model: str | None = None) -> None:
         self._model = model
 
-    def render(self, chunks: Iterable[Chunk]) -> bytes:
+    def feed(self, chunks: Iterable[Chunk]) -> bytes:
         """Return the events for `chunks`; nothing where none of them is content."""
         parts = [part for chunk in chunks if (part := _write_chunk(chunk)) is not None]
         if not parts:
@@ -76,9 +75,9 @@ class StreamRenderer:
         parts = [part for each in response.message.content if (part := _write_rest(each)) is not None]
         return _event(_write_body(response, parts, self._model))
 
-    def render_error(self, error: TurnoutError, status: int | None = None) -> bytes:
-        """Return the event that tells an error in the middle of the stream; nothing may follow it."""
-        return b"data: " + render_error(error, status) + b"\r\n\r\n"
+    def fail(self, message: str, code: str | None = None) -> bytes:
+        """Return the event that tells the client that the answer broke; nothing may follow it."""
+        return _event({"error": {"code": 500, "message": message, "status": code or "INTERNAL"}})
 
 
 def _event(body: _Wire) -> bytes:
