@@ -67,7 +67,9 @@ def encode_all(request: ModelRequest | Message | list[Message] | str, route: Rou
     return encode(request, route or make_route())
 
 
-def ask(text: str = "Hi", *, stream: bool = False, options: dict[str, Any] | None = None, **settings: Any) -> ModelRequest:
+def ask(
+    text: str = "Hi", *, stream: bool = False, options: dict[str, Any] | None = None, **settings: Any
+) -> ModelRequest:
     """Return a request with these settings; `options` are those for the provider."""
     return ModelRequest(
         messages=[Message.user(text)],

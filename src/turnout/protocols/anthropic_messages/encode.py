@@ -57,7 +57,7 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
     settle_thinking(body, warnings)
     headers = {
         "content-type": "application/json",
-        "accept": "text/event-stream" if request.stream else "application/json",
+        "accept": variant.stream_type if request.stream else "application/json",
         **({"anthropic-version": API_VERSION} if variant is DIRECT else {}),
         **place_betas(body, route, variant),
     }

@@ -109,8 +109,8 @@ class StreamDecoder:
         elif kind == "message_stop":
             self.is_complete = True
             chunks += self._close()
-        elif told.error or "error" in (kind, event) or _is_exception(event):
-            chunks.append(_error_chunk(try_read_json(data), event, self._secrets))
+        elif told.error or "error" in (kind, event):
+            chunks.append(_error_chunk(try_read_json(data), self._secrets))
         elif told.bytes is not None and kind is None:
             return self._unwrap(told.bytes, data)
         return chunks
@@ -170,15 +170,15 @@ class StreamDecoder:
         try:
             value = read_json(data)
         except UnreadableJSONError as error:
-            if event == "error" or _is_exception(event):
-                return [ErrorChunk(quote(data, self._secrets), event)]
+            if event == "error":
+                return [ErrorChunk(quote(data, self._secrets))]
             if not error.is_cut:
                 raise self._malformed(data) from None
             self._cut = data
             return []
         if not is_object(value):
-            if event == "error" or _is_exception(event):
-                return [_error_chunk(value, event, self._secrets)]
+            if event == "error":
+                return [_error_chunk(value, self._secrets)]
             raise self._malformed(data)
         return self._decode(convert_event(value), data, event)
 
@@ -203,14 +203,6 @@ class StreamDecoder:
         return [Warning("inferred_finish_reason", told)]
 
 
-def _is_exception(event: str) -> bool:
-    """Whether an event of Bedrock is one of its exceptions, such as ``modelStreamErrorException``."""
-    return event.endswith(("Exception", "exception"))
-
-
-def _error_chunk(value: object, event: str, secrets: tuple[str, ...]) -> ErrorChunk:
-    code = event if _is_exception(event) else None
+def _error_chunk(value: object, secrets: tuple[str, ...]) -> ErrorChunk:
     report = read_report(value, secrets)
-    if report is None:
-        return ErrorChunk("the provider gave no reason", code)
-    return ErrorChunk(report.message, report.code or code)
+    return ErrorChunk("the provider gave no reason") if report is None else ErrorChunk(report.message, report.code)

@@ -24,16 +24,17 @@ class Variant(Struct, frozen=True, kw_only=True):
     version: str | None = None
     has_stream_field: bool = True
     has_beta_field: bool = False
-
-    @property
-    def names_model_in_url(self) -> bool:
-        """Whether the model is part of the URL, and not of the body."""
-        return self.version is not None
+    stream_type: str = "text/event-stream"
 
 
 DIRECT = Variant()
 VERTEX = Variant(version="vertex-2023-10-16")
-BEDROCK = Variant(version="bedrock-2023-05-31", has_stream_field=False, has_beta_field=True)
+BEDROCK = Variant(
+    version="bedrock-2023-05-31",
+    has_stream_field=False,
+    has_beta_field=True,
+    stream_type="application/vnd.amazon.eventstream",
+)
 _VARIANTS = {"vertex_anthropic": VERTEX, "bedrock_anthropic": BEDROCK}
 
 
