@@ -317,8 +317,9 @@ def test_resolving_again_and_again_opens_nothing(key: str, monkeypatch: pytest.M
 
 
 def test_a_wire_format_that_is_not_spoken_is_said_before_a_url_is_asked_for() -> None:
-    with pytest.raises(ConfigurationError, match="wire format `bedrock_converse`"):
-        resolve("amazon-bedrock/amazon.nova-pro-v1:0")
+    catalog.register(provider={"id": "acme-of-its-own", "protocol": "acme_talk"})
+    with pytest.raises(ConfigurationError, match="wire format `acme_talk`"):
+        resolve("acme-of-its-own/m")
 
 
 def test_nothing_names_the_value_of_a_variable(key: str) -> None:

@@ -76,7 +76,9 @@ def test_of_a_list_of_providers_those_without_a_key_are_left_out(monkeypatch: py
 
 
 def test_wire_formats_that_are_not_spoken_are_left_out():
-    excluded = select(provider="amazon-bedrock").rank().excluded
+    catalog.register(provider={"id": "acme-of-its-own", "protocol": "acme_talk"})
+    catalog.register(models=[{"id": "acme-of-its-own/m"}])
+    excluded = select(provider="acme-of-its-own").rank().excluded
     assert any("wire format" in item.conditions for item in excluded)
 
 

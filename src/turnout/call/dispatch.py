@@ -154,6 +154,7 @@ class _Turn:
         self._encoded: EncodedRequest | None = None
         self._dropped: frozenset[str] = frozenset()
         self._has_other_name = False
+        self._was_renewed = False
         self._failures = 0
         self._waited_s = 0.0
         self._account = None
@@ -170,12 +171,15 @@ class _Turn:
         if self._failures:
             await dispatch.launch(route)
         clock = Clock(dispatch.call.timeouts, is_stream=self._request.stream)
-        if self._spelling != route.model:
-            route = structs.replace(route, model=self._spelling)
+        transport = self.candidate.transport or dispatch.runtime.transport
         self._encoded = None
         exchange: Exchange | None = None
         self._account = None
         try:
+            if route.grant is not None:
+                await dispatch.runtime.credentials.authorise(route, transport, clock.until_sent()[0])
+            if self._spelling != route.model:
+                route = structs.replace(route, model=self._spelling)
             dropped = self._lessons.recall(self._route).dropped | self._dropped
             adapted = fit(self._request, route, dropped)
             self._encoded = encode(self._protocol, adapted.request, route, dropped)
@@ -184,7 +188,6 @@ class _Turn:
             self._account = open_account(
                 dispatch.call.watch, dispatch.budgets, adapted.request, route, len(dispatch.attempts) + 1
             )
-            transport = self.candidate.transport or dispatch.runtime.transport
             exchange = await post(transport, route, self._protocol, self._encoded, clock)
             exchange.account = self._account
             if self._account is not None:
@@ -250,6 +253,8 @@ class _Turn:
     def _mend(self, error: TurnoutError) -> bool:
         """Change the request by what the server has just said; it becomes a lesson when the next try succeeds."""
         exact = self._route.exact_model
+        if self._has_fresh_token(error):
+            return True
         if isinstance(error, NotFoundError) and exact and not self._has_other_name:
             self._has_other_name = True
             self._spelling = self._route.model if self._spelling == exact else exact
@@ -263,6 +268,13 @@ class _Turn:
             return False
         self._dropped |= {field}
         return True
+
+    def _has_fresh_token(self, error: TurnoutError) -> bool:
+        """Whether a token that was kept is refused now, so that another one is worth a try; once a turn."""
+        if self._was_renewed or self._encoded is None or error.status != 401 or self._route.grant is None:
+            return False
+        self._was_renewed = True
+        return self._dispatch.runtime.credentials.forget(self._route)
 
     def explain(self, error: TurnoutError) -> None:
         """Complete `error` with where the call went, without any secret."""

@@ -163,10 +163,14 @@ async def post(
     Raises the error that the answer stands for when its status is not 2xx, and what the transport raises.
     """
     deadline, kind = clock.until_head()
+    url = encoded.url or route.url
+    headers = {"user-agent": USER_AGENT, **encoded.headers, **route.headers}
+    if route.sign is not None:
+        headers |= route.sign("POST", url, headers, encoded.body)
     request = HTTPRequest(
         method="POST",
-        url=encoded.url or route.url,
-        headers={"user-agent": USER_AGENT, **encoded.headers, **route.headers},
+        url=url,
+        headers=headers,
         body=encoded.body,
         connect_s=clock.connect_s,
         deadline=deadline,
@@ -195,7 +199,8 @@ async def _read_error(exchange: Exchange) -> APIStatusError:
     finally:
         http.close()
     error = protocol.decode_error(http.status, http.headers, body, exchange.route.secrets)
-    error.retry_after_s = parse_retry_after(http.headers, time.time())
+    told_s = parse_retry_after(http.headers, time.time())
+    error.retry_after_s = error.retry_after_s if told_s is None else told_s  # some tell it in the body
     error.request_id = error.request_id or exchange.request_id
     error.url = error.url or exchange.route.url
     return error

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from turnout.call.budget import Budget  # noqa: TC004 # fields of a Struct, never resolved
+    from turnout.call.credentials import Credentials
     from turnout.call.media import FetchedMedia  # noqa: TC004
     from turnout.call.pacing import Pacer
     from turnout.hooks import Watch  # noqa: TC004
@@ -38,6 +39,17 @@ class Runtime:
         self.resumed: dict[str, None] = {}  # the pending runs that went on, the oldest first
         self._lock = Lock()
         self._pacer: Pacer | None = None
+        self._credentials: Credentials | None = None
+
+    @property
+    def credentials(self) -> Credentials:
+        """What exchanges secrets for tokens; made when the first call asks for it."""
+        if self._credentials is None:
+            from turnout.call.credentials import Credentials
+
+            with self._lock:
+                self._credentials = self._credentials or Credentials()
+        return self._credentials
 
     @property
     def pacer(self) -> Pacer:

@@ -25,7 +25,8 @@ class AccessChange(msgspec.Struct, frozen=True, kw_only=True):
     """The id of the provider."""
 
     field: str
-    """Which fact: `base_url`, `api_key_env`, `env`, `headers` (their names) or `protocol`."""
+    """Which fact: `base_url`, `api_key_env`, `env`, `headers` (their names), `protocol`, or another field that says
+    where calls go or what they carry (as JSON)."""
 
     before: Access
     """The fact until now."""
@@ -80,7 +81,16 @@ def _facts(provider: Provider) -> dict[str, Access]:
         "env": tuple(sorted(provider.env)),
         "headers": tuple(sorted(provider.headers)),
         "protocol": provider.protocol,
+        "auth": provider.auth,
+        "token": _json(provider.token),
+        "variables": _json(provider.variables),
+        "base_urls": _json(provider.base_urls),
+        "body_fields": _json(provider.body_fields),
     }
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value, order="sorted").decode()
 
 
 def _model_changes(below: Archive, after: Archive, old: Provider) -> Iterator[AccessChange]:

@@ -125,6 +125,7 @@ def _model_rows(
             id=model_id,
             source=label,
             wire_id=overrides.wire_id(provider_id, short_id, source.name),
+            sent_as=overrides.sent_as(provider_id, short_id),
             **_facts(source),
             **_prices(source.cost),
             **_access(source.provider, provider, overrides),

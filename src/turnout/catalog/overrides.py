@@ -6,6 +6,7 @@ Tables, all of them arrays:
 - ``[[provider]]``: an `id` and the fields of `Provider` that are corrected. ``new = true``: the source lacks it.
   ``forces_protocol = true``: a model's own package is ignored unless it names a URL too.
   ``names_are_wire_ids = true``: the source's `name` of a model is the provider's own spelling of its id.
+  ``sends = {id = "other"}``: the ids that are sent in the place of the catalog's (`Model.sent_as`).
 - ``[[model]]``: an `id` and fields of `Model`; added where the source lacks the model, **ignored where it has it**,
   so that an override never undoes a newer fact.
 - ``[[pattern]]``: `match`, shell patterns of full ids, and optionally `families`, and `where`, facts that the model
@@ -68,6 +69,7 @@ class Overrides:
         self._models = [_noted(row) for row in tables.model]
         self._forced: set[str] = set()
         self._exact_names: set[str] = set()
+        self._sends: dict[str, dict[str, str]] = {}
         self._new: list[dict[str, Any]] = []
         self._patches: dict[str, list[dict[str, Any]]] = {}
         for row in tables.provider:
@@ -78,6 +80,7 @@ class Overrides:
             self._forced.add(row["id"])
         if row.pop("names_are_wire_ids", False):
             self._exact_names.add(row["id"])
+        self._sends.setdefault(row["id"], {}).update(row.pop("sends", {}))
         if row.pop("new", False):
             self._new.append(row)
         else:
@@ -96,6 +99,10 @@ class Overrides:
     def wire_id(self, provider_id: str, short_id: str, name: str) -> str | None:
         """Return the provider's own spelling of a model's id, where it is known to be another."""
         return name if provider_id in self._exact_names and name != short_id else None
+
+    def sent_as(self, provider_id: str, short_id: str) -> str | None:
+        """Return the id that is sent in the place of a model's, where it is another."""
+        return self._sends.get(provider_id, {}).get(short_id)
 
     def added_providers(self) -> list[Provider]:
         """Return the providers that the source lacks."""

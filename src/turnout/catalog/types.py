@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from turnout.catalog.auth import AuthMechanism, TokenSource, URLVariable
 from turnout.catalog.quirks import Quirks
 from turnout.errors import redact_url
 
@@ -62,7 +63,9 @@ class PriceTier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
 PRICE_FIELDS = PriceTier.__struct_fields__[1:]
 """The names of all price fields, of `Model` and of `PriceTier`."""
 
-REDIRECTING_FIELDS = frozenset(("base_url", "api_key_env", "env", "headers"))
+REDIRECTING_FIELDS = frozenset(
+    ("base_url", "api_key_env", "env", "headers", "auth", "token", "variables", "base_urls", "body_fields")
+)
 """The fields of `Provider` and `Model` that say where a call goes and which key it carries."""
 
 
@@ -163,6 +166,9 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     status: str | None = None
     """``"deprecated"`` or ``"beta"``, where the source says so."""
 
+    sent_as: str | None = None
+    """The id that is sent in the place of `short_id`, where the catalog's is the provider's name for it only."""
+
     retired: str | None = None
     """The day from which the provider no longer has it (``YYYY-MM-DD``); `None` while it is alive."""
 
@@ -246,14 +252,35 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     protocol: str = "openai_chat"
     """The wire format of its models, unless a model names its own."""
 
+    base_urls: dict[str, str] = {}
+    """The base URL of each wire format that it has at another place than `base_url`, by the format's name."""
+
+    auth: AuthMechanism = "api_key"
+    """How its calls are authenticated."""
+
+    api_key_header: str | None = None
+    """The header that carries the key; `None`: the one of the wire format, or ``Authorization: Bearer``."""
+
+    token: TokenSource | None = None
+    """Where and with what a token is fetched, for an `auth` that needs one."""
+
+    variables: dict[str, URLVariable] = {}
+    """Where the values of ``${VARIABLE}`` come from, for those that are not just variables of the environment."""
+
+    body_fields: dict[str, str] = {}
+    """Fields that every body must have (by the wire formats that know of them); may hold ``${VARIABLE}``."""
+
     allows_anonymous: bool = False
     """Whether it answers without a key."""
 
     quirks: Quirks = msgspec.field(default_factory=Quirks)
     """How it departs from its protocol."""
 
+    quirks_by_protocol: dict[str, Quirks] = {}
+    """How it departs from each other wire format that it speaks (`base_urls`), by the format's name."""
+
     headers: dict[str, str] = {}
-    """Headers that every request to it carries."""
+    """Headers that every request to it carries; may hold ``${VARIABLE}``."""
 
     model_count: int = 0
     """How many models the catalog lists, retired ones included."""
@@ -263,7 +290,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
 
     redirected_by: str | None = None
     """The path of the working directory's `turnout.toml`, where that file changes where a listed provider's calls go
-    or which key they carry: `base_url`, `api_key_env`, `env` or `headers`.
+    or which key they carry: one of `REDIRECTING_FIELDS`.
 
     A working directory may be somebody else's: the keys of the environment are not meant for such a row. `None` for
     rows of the user's own folder and of `register`, and for a provider that only that file defines. It is computed

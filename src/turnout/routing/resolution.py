@@ -14,20 +14,19 @@ from turnout.catalog.types import Model, Provider
 from turnout.context import RequestContext
 from turnout.errors import ConfigurationError, InvalidModelError, MissingKeyError, UnknownProviderError, redact_url
 from turnout.responses import Warning
+from turnout.routing.access import Door, authorise
 from turnout.routing.environment import Variable, read_variable
 from turnout.routing.hosts import (
     EMBEDDING_FORMATS,
     ENDPOINTS,
     base_url_variable,
-    fill_template,
     is_loopback,
     join_path,
-    owns_url,
     read_base_url,
-    refuse_message,
 )
 from turnout.routing.model import Candidate, ModelConfig, read_model
-from turnout.routing.route import Route, SecretHeaders, is_secret_header
+from turnout.routing.route import Route, SecretHeaders
+from turnout.routing.templates import fill_text, fill_url, owns_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,8 +49,10 @@ class Place(Struct, kw_only=True):
     model: str
     facts: Model | None
     base_url: str
+    protocol: str
     needs_key: bool = True
     untrusted_file: str | None = None
+    is_listed: bool = False
     is_launched: bool = False
     warnings: list[Warning] = []
     steps: list[str] = []
@@ -104,11 +105,10 @@ def trace_candidate(
     if candidate.selection is not None:
         candidate = candidate.selection.choose()[0]
     config = candidate.model if isinstance(candidate.model, ModelConfig) else ModelConfig(id=candidate.model)
-    place = _locate(config)
-    protocol = config.protocol or (place.facts and place.facts.protocol) or place.provider.protocol
-    if task == "embedding":
-        protocol = _find_embedding_format(protocol, place, config)
-    given = {**place.provider.headers, **config.headers, **(headers or {}), **candidate.headers}
+    place = _locate(config, task)
+    provider, protocol = place.provider, place.protocol
+    filled = {name: _fill(value, place, candidate) for name, value in provider.headers.items()}
+    given = {**filled, **config.headers, **(headers or {}), **candidate.headers}
     route = Route(
         asked=candidate.label,
         provider=place.provider.id,
@@ -123,32 +123,48 @@ def trace_candidate(
         warnings=list(place.warnings),
         is_launched=place.is_launched,
         steps=[*place.steps, f"wire format: {protocol}"],
+        body_fields={name: _fill(value, place, candidate) for name, value in provider.body_fields.items()},
     )
-    return route, _authorise(route, place, api_key or config.api_key)
+    door = Door(
+        provider=provider, needs_key=place.needs_key, untrusted_file=place.untrusted_file, is_listed=place.is_listed
+    )
+    return route, authorise(route, door, api_key or config.api_key)
 
 
-def _find_embedding_format(protocol: str, place: Place, config: ModelConfig) -> str:
+def _fill(template: str, place: Place, candidate: Candidate) -> str:
+    return fill_text(template, place.provider, candidate.label, place.provider.redirected_by).text
+
+
+def _find_protocol(config: ModelConfig, facts: Model | None, provider: Provider, task: Task) -> str:
+    """Return the wire format of a call: that of the config, of the model or of its provider, fit for the task."""
+    protocol = config.protocol or (facts and facts.protocol) or provider.protocol
+    if task != "embedding":
+        return protocol
+    for found in EMBEDDING_FORMATS.values():
+        if found in provider.base_urls and config.protocol is None:
+            return found
     found = EMBEDDING_FORMATS.get(protocol)
     if found is None:
         raise ConfigurationError(
             f"`{config.id}` answers on the wire format `{protocol}`, for which this version has no embeddings:"
             " take a model of another provider",
-            provider=place.provider.id, model=place.model,
+            provider=provider.id, model=config.id.partition("/")[2],
         )  # fmt: skip
     return found
 
 
-def _locate(config: ModelConfig) -> Place:
+def _locate(config: ModelConfig, task: Task) -> Place:
     if config.url is None:
-        return _locate_listed(config)
+        return _locate_listed(config, task)
     base_url = read_base_url(config.url, config.protocol)
     segment, _, rest = config.id.partition("/")
     named = config.provider or (segment if rest else "")
     provider = _find_or_make_provider(named, is_certain=config.provider is not None or named.lower() == CUSTOM)
     if provider is None or not _may_use(provider, config, base_url):
-        return _locate_foreign(config, base_url, is_provider_like=provider is not None)
+        return _locate_foreign(config, base_url, task, is_provider_like=provider is not None)
     model = rest if rest and segment.lower() == provider.id else config.id
     facts = catalog.find(f"{provider.id}/{model}")
+    model = (facts and facts.sent_as) or model
     steps = [
         f"url: {redact_url(base_url)} (from the config)",
         f"provider: {provider.id}",
@@ -157,12 +173,13 @@ def _locate(config: ModelConfig) -> Place:
     file = provider.redirected_by
     return Place(
         provider=provider, model=model, facts=facts, base_url=base_url, warnings=_retired_hint(facts), steps=steps,
+        protocol=_find_protocol(config, facts, provider, task),
         untrusted_file=file and _untrusted(file, base_url),
         needs_key=config.provider is None and not provider.allows_anonymous,
     )  # fmt: skip
 
 
-def _locate_listed(config: ModelConfig) -> Place:
+def _locate_listed(config: ModelConfig, task: Task) -> Place:
     """Locate a catalog id: ``provider/model``, split at the first slash."""
     segment, slash, rest = config.id.partition("/")
     if config.provider:
@@ -174,18 +191,21 @@ def _locate_listed(config: ModelConfig) -> Place:
         raise UnknownProviderError(_unknown_provider_message(segment, config.id), provider=segment, model=rest)
     facts = catalog.find(f"{provider.id}/{rest}")
     override = read_variable(base_url_variable(provider.id))
-    base_url, origin, untrusted_file = _find_base_url(provider, facts, override, config.id)
+    protocol = _find_protocol(config, facts, provider, task)
+    base_url, origin, untrusted_file = _find_base_url(provider, facts, override, config.id, protocol)
+    model = (facts and facts.sent_as) or rest
     steps = [
         f"provider: {provider.id} ({provider.name})",
-        f"model on the wire: {rest}",
+        f"model on the wire: {model}",
         f"url: {redact_url(base_url)} (from {origin})"
         if origin
         else "url: a server on this machine, started on first use",
     ]
     return Place(
-        provider=provider, model=rest, facts=facts, base_url=base_url, steps=steps,
+        provider=provider, model=model, facts=facts, base_url=base_url, steps=steps, protocol=protocol,
         needs_key=not provider.allows_anonymous,
         untrusted_file=untrusted_file,
+        is_listed=not override,
         is_launched=provider.id == LOCAL and not override,
         warnings=_retired_hint(facts) if facts or provider.id == LOCAL else [_unknown_hint(f"{provider.id}/{rest}")],
     )  # fmt: skip
@@ -199,19 +219,22 @@ class _BaseURL(NamedTuple):
     untrusted_file: str | None = None
 
 
-def _find_base_url(provider: Provider, facts: Model | None, override: Variable | None, asked: str) -> _BaseURL:
+def _find_base_url(
+    provider: Provider, facts: Model | None, override: Variable | None, asked: str, protocol: str
+) -> _BaseURL:
     """Return the base URL of a listed provider."""
     if override:
         url = read_base_url(override.value)
         return _BaseURL(url, f"`{override.name}` in the {override.origin}", _untrusted(override.origin, url))
-    own = facts if facts and facts.base_url else provider
-    if own.base_url:
+    own = facts if facts and facts.base_url and _speaks(facts, provider, protocol) else provider
+    listed = provider.base_urls.get(protocol) if own is provider else None
+    if template := listed or own.base_url:
         file = own.redirected_by or provider.redirected_by
-        url = fill_template(own.base_url, asked, file and _untrusted(file, own.base_url))
-        return _BaseURL(url.rstrip("/"), file or "the catalog", file and _untrusted(file, url))
+        url, _, directed_by = fill_url(template, provider, asked, file and _untrusted(file, template))
+        return _BaseURL(url.rstrip("/"), file or "the catalog", (file and _untrusted(file, url)) or directed_by)
     if provider.id == LOCAL:
         return _BaseURL(_LAUNCHED_URL, "")
-    _check_is_spoken(provider, facts, asked)
+    _check_is_spoken(provider, protocol, asked)
     raise InvalidModelError(
         f"the catalog knows no URL for `{provider.id}`: set `{base_url_variable(provider.id)}` or pass url="
         " in a model config",
@@ -224,8 +247,12 @@ def _untrusted(origin: str, url: str) -> str | None:
     return None if origin == "environment" or is_loopback(url) else origin
 
 
-def _check_is_spoken(provider: Provider, facts: Model | None, asked: str) -> None:
-    protocol = (facts and facts.protocol) or provider.protocol
+def _speaks(facts: Model, provider: Provider, protocol: str) -> bool:
+    """Whether the model's own URL is one for `protocol`: another format may have been asked for."""
+    return protocol == (facts.protocol or provider.protocol) or protocol not in provider.base_urls
+
+
+def _check_is_spoken(provider: Provider, protocol: str, asked: str) -> None:
     if protocol not in ENDPOINTS:
         raise ConfigurationError(
             f"`{asked}` answers on the wire format `{protocol}`, which this version does not speak:"
@@ -234,7 +261,7 @@ def _check_is_spoken(provider: Provider, facts: Model | None, asked: str) -> Non
         )  # fmt: skip
 
 
-def _locate_foreign(config: ModelConfig, base_url: str, *, is_provider_like: bool) -> Place:
+def _locate_foreign(config: ModelConfig, base_url: str, task: Task, *, is_provider_like: bool) -> Place:
     """A server of the caller's own: the id is sent whole, and no provider's key is used."""
     warnings: list[Warning] = []
     if is_provider_like:
@@ -252,6 +279,7 @@ def _locate_foreign(config: ModelConfig, base_url: str, *, is_provider_like: boo
     ]
     return Place(
         provider=provider, model=config.id, facts=None, base_url=base_url, needs_key=False,
+        protocol=_find_protocol(config, None, provider, task),
         warnings=warnings, steps=steps,
     )  # fmt: skip
 
@@ -271,43 +299,8 @@ def _may_use(provider: Provider, config: ModelConfig, base_url: str) -> bool:
     if config.provider is not None or provider.id == CUSTOM:
         return True
     facts = catalog.find(config.id)
-    own = [url for url in (provider.base_url, facts and facts.base_url) if url]
+    own = [url for url in (provider.base_url, *provider.base_urls.values(), facts and facts.base_url) if url]
     return owns_url(provider, own, base_url)
-
-
-def _authorise(route: Route, place: Place, given_key: str | None) -> MissingKeyError | None:
-    """Put the key into the route's headers. Returns the error where one is needed and none is there."""
-    provider, headers = place.provider, route.headers
-    route.secrets = tuple(value.split(" ")[-1] for name, value in headers.items() if is_secret_header(name))
-    if "authorization" in headers and not given_key:
-        route.steps.append("key: the Authorization header that was given")
-        return None
-    key, origin = (given_key or "").strip(), "the argument or the config"
-    if not key and (variable := read_variable(*provider.api_key_env)):
-        if place.untrusted_file and variable.origin == "environment":
-            message = refuse_message(route.asked, place.base_url, place.untrusted_file, f"`{variable.name}`")
-            raise ConfigurationError(message, provider=route.provider, model=route.model)
-        key, origin = variable.value, f"`{variable.name}` in the {variable.origin}"
-    if key:
-        headers["authorization"] = f"Bearer {key}"
-        route.secrets += (key,)
-        route.steps.append(f"key: found ({origin})")
-        return None
-    wanted = " or ".join(f"`{name}`" for name in provider.api_key_env)
-    if not place.needs_key:
-        route.steps.append("key: none; the call is sent without one")
-        if wanted and provider.source:
-            hint = f"`{route.asked}` is called without a key, which limits the rate: set {wanted} for more"
-            route.warnings.append(Warning("anonymous_call", hint))
-        return None
-    if not wanted:  # it takes no key at all, or one of another kind than a bearer key
-        route.steps.append("key: none is listed for this provider")
-        return None
-    route.steps.append(f"key: not found; set {wanted}")
-    return MissingKeyError(
-        f"`{route.asked}` needs an API key: set {wanted} or pass `api_key=`",
-        provider=route.provider, model=route.model, url=route.url,
-    )  # fmt: skip
 
 
 def _retired_hint(facts: Model | None) -> list[Warning]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct, field
 
@@ -28,6 +29,37 @@ class SecretHeaders(dict[str, str]):
         return "{" + ", ".join(f"{name!r}: [hidden]" for name in self) + "}"
 
 
+Signer = Callable[[str, str, Mapping[str, str], bytes], dict[str, str]]
+"""Makes of a request's method, URL, headers and body the headers that sign it."""
+
+
+class Grant(Struct, frozen=True, kw_only=True):
+    """What stands in the place of a key until the call is sent: it is exchanged for a token, or signs the request.
+
+    `mechanism` is a `catalog.auth.AuthMechanism`. `secret` is the key, the client's secret or the AWS secret key (or
+    the name of the AWS profile, where there is no `client_id`); `client_id` the client's id or the AWS access key.
+    `url` is where a secret is exchanged, with `headers` and for `scope`; `deployments` lists where calls may go.
+    `file` holds Google's credentials. `moves_to`: the domains of which the answer may name a host for the call. `repr`
+    shows no secret.
+    """
+
+    mechanism: str
+    secret: str = ""
+    client_id: str = ""
+    session_token: str | None = None
+    url: str = ""
+    scope: str | None = None
+    headers: dict[str, str] = {}
+    deployments: str = ""
+    file: str = ""
+    region: str = ""
+    service: str = ""
+    moves_to: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Grant({self.mechanism}{f' at {redact_url(self.url)}' if self.url else ''})"
+
+
 class Route(Struct, kw_only=True):
     """Where one call goes, and all that the protocol must know about the place.
 
@@ -35,7 +67,9 @@ class Route(Struct, kw_only=True):
     of it, tried once on a 404. `url` is the full endpoint under `base_url`. `headers` hold the credentials already;
     `secrets` are the values in them that must never be shown. `facts` is the catalog's row, `None` for a model that it
     lacks. `steps` tells in words how the route was found, without secrets. `is_launched`: the server is one that
-    turnout starts itself, and `base_url` stands for it until `send_to` tells where it listens.
+    turnout starts itself, and `base_url` stands for it until `send_to` tells where it listens. `grant`: what is
+    exchanged for a token (or signs) before the call is sent; `sign` is there once that is known. `body_fields` are
+    what every body must hold there.
     """
 
     asked: str
@@ -53,6 +87,9 @@ class Route(Struct, kw_only=True):
     steps: list[str] = []
 
     is_launched: bool = False
+    grant: Grant | None = None
+    sign: Signer | None = None
+    body_fields: dict[str, str] = {}
 
     def send_to(self, base_url: str, api_key: str | None) -> None:
         """Point the route at a server that was just launched for it."""

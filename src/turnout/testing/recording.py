@@ -44,13 +44,18 @@ class Recorder:
         self._transport = transport
         self._lock = Lock()
 
-    async def send(self, request: HTTPRequest) -> HTTPResponse:
-        """Send `request`, and keep the answer as it is read (it is a `transport.seam.Transport`)."""
+    @property
+    def secret_transport(self) -> Transport:
+        """The transport below, for what is all secrets and belongs into no file: tokens that a key is exchanged for."""
         if self._transport is None:
             from turnout.transport.http import HTTPTransport
 
             self._transport = HTTPTransport()
-        http = await self._transport.send(request)
+        return self._transport
+
+    async def send(self, request: HTTPRequest) -> HTTPResponse:
+        """Send `request`, and keep the answer as it is read (it is a `transport.seam.Transport`)."""
+        http = await self.secret_transport.send(request)
         return _RecordedResponse(http, request, self)
 
     def keep(self, request: HTTPRequest, http: HTTPResponse, pieces: list[bytes], *, is_whole: bool) -> None:
@@ -194,6 +199,7 @@ class _Cassette:
     def __init__(self, replayer: Replayer, recorder: Recorder) -> None:
         self._replayer = replayer
         self._recorder = recorder
+        self.secret_transport = recorder.secret_transport
 
     async def send(self, request: HTTPRequest) -> HTTPResponse:
         answer = self._replayer.find(taped_request(request, find_secrets(request)))

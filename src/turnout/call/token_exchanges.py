@@ -1,0 +1,257 @@
+"""The exchanges of secrets for tokens, one function for each mechanism.
+
+Each is `(grant, transport) -> Token`, and raises `AuthenticationError` with the cure where the secret is refused.
+Answers are bounded, no redirect is followed, and no message holds a secret.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from turnout.errors import (
+    APIConnectionError,
+    AuthenticationError,
+    RateLimitError,
+    ServerError,
+    TurnoutError,
+    redact_url,
+)
+from turnout.routing.hosts import has_same_origin, is_loopback
+from turnout.transport.retry import parse_retry_after
+from turnout.transport.seam import HTTPRequest
+from turnout.version import USER_AGENT
+
+if TYPE_CHECKING:
+    from turnout.routing.route import Grant
+    from turnout.transport.seam import HTTPResponse, Transport
+
+_MAX_BYTES = 1024 * 1024
+_USUAL_S = 3600.0
+_DIRECT_ACCESS_S = 25 * 60.0
+"""GitLab's tokens say nothing of their end; its own client keeps them so long."""
+
+_AWS_S = 300.0
+"""How long keys of a profile or role are kept before botocore is asked again; it renews its own in time."""
+
+_FORM = {"content-type": "application/x-www-form-urlencoded"}
+_JSON = {"content-type": "application/json"}
+
+
+class Token(Struct, frozen=True, kw_only=True):
+    """What an exchange gave: `value` until `expires` (as `time.time`), and `headers` that go with it.
+
+    `base_url` is where calls go instead. For AWS `value` is the secret key, with `client_id` and `session_token`.
+    """
+
+    value: str
+    expires: float
+    headers: dict[str, str] = {}
+    base_url: str | None = None
+    client_id: str = ""
+    session_token: str | None = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values that must never be shown."""
+        return (self.value, *([self.session_token] if self.session_token else []))
+
+    def __repr__(self) -> str:
+        return "Token([hidden])"
+
+
+async def exchange_iam_key(grant: Grant, transport: Transport) -> Token:
+    """Exchange an IBM Cloud API key. Source: https://cloud.ibm.com/apidocs/iam-identity-token-api, 2026-11-25."""
+    form = {"grant_type": "urn:ibm:params:oauth:grant-type:apikey", "apikey": grant.secret}
+    answer = await _post(grant, transport, urlencode(form).encode(), _FORM)
+    return _read_token(grant, answer, "access_token")
+
+
+async def exchange_client(grant: Grant, transport: Transport) -> Token:
+    """Exchange a client's id and secret (RFC 6749, 4.4), and find the deployment that calls go to, where one is asked
+    for (``GET {base}/lm/deployments``, SAP AI Core's API reference, 2026-11-25)."""
+    form = {"grant_type": "client_credentials", "client_id": grant.client_id, "client_secret": grant.secret}
+    if grant.scope:
+        form["scope"] = grant.scope
+    answer = await _post(grant, transport, urlencode(form).encode(), _FORM)
+    token = _read_token(grant, answer, "access_token")
+    if not grant.deployments:
+        return token
+    headers = {**grant.headers, "authorization": f"Bearer {token.value}"}
+    listed = await _ask(grant, transport, "GET", grant.deployments, headers)
+    return msgspec.structs.replace(token, base_url=_read_deployment(grant, listed))
+
+
+async def exchange_direct_access(grant: Grant, transport: Transport) -> Token:
+    """Exchange a GitLab token for one of its AI gateway, with the headers that belong to it.
+
+    Source: GitLab's API (``POST /ai/third_party_agents/direct_access``) as gitlab-ai-provider 6.12 calls it,
+    2026-11-25.
+    """
+    body = msgspec.json.encode({"feature_flags": {"DuoAgentPlatformNext": True}})
+    answer = await _post(grant, transport, body, {**_JSON, "authorization": f"Bearer {grant.secret}"})
+    listed = answer.get("headers")
+    given = cast("dict[str, object]", listed) if isinstance(listed, dict) else {}
+    headers = {
+        name.lower(): value
+        for name, value in given.items()
+        if isinstance(value, str) and name.lower() not in ("authorization", "x-api-key", "host", "content-length")
+        and _is_header(name) and _is_header(value)
+    }  # fmt: skip
+    token = _read_token(grant, answer, "token", usual_s=_DIRECT_ACCESS_S)
+    return msgspec.structs.replace(token, headers=headers)
+
+
+async def exchange_session_token(grant: Grant, transport: Transport) -> Token:
+    """Exchange a GitHub token for one of Copilot's, which says where calls go and when it ends.
+
+    Source: ``GET https://api.github.com/copilot_internal/v2/token`` as copilot.vim and others call it, 2026-11-25.
+    """
+    headers = {**grant.headers, "authorization": f"token {grant.secret}"}
+    answer = await _ask(grant, transport, "GET", grant.url, headers)
+    token = _read_token(grant, answer, "token", usual_s=_DIRECT_ACCESS_S)
+    endpoints = answer.get("endpoints")
+    named = cast("dict[str, object]", endpoints).get("api") if isinstance(endpoints, dict) else None
+    if not grant.moves_to or not isinstance(named, str) or not _may_move(grant, named):
+        return token
+    return msgspec.structs.replace(token, base_url=named.rstrip("/"))
+
+
+async def fetch_google_token(grant: Grant, transport: Transport) -> Token:
+    """Fetch a token for a service account or Application Default Credentials, by google-auth over `transport`.
+
+    Source: https://google-auth.readthedocs.io, 2026-11-25. google-auth blocks, and is given a thread of its own.
+    """
+    from turnout.call.google_credentials import fetch_token
+
+    value, expires, headers = await fetch_token(grant.file or None, grant.scope, transport)
+    return Token(value=value, expires=expires, headers=headers)
+
+
+async def find_aws_keys(grant: Grant, transport: Transport) -> Token:
+    """Find the keys of the AWS profile or role of this machine, by botocore (files, SSO, ECS, IMDS) in a thread."""
+    return await asyncio.to_thread(_read_aws_keys, grant.secret or None)
+
+
+def _read_aws_keys(profile: str | None) -> Token:
+    from importlib import import_module
+
+    botocore_error: type[Exception] = import_module("botocore.exceptions").BotoCoreError
+    cure = "set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or `AWS_PROFILE`, or pass `api_key=`"
+    try:
+        found: Any = import_module("botocore.session").Session(profile=profile).get_credentials()
+        keys: Any = found and found.get_frozen_credentials()
+    except botocore_error as error:
+        raise AuthenticationError(f"the AWS credentials of this machine cannot be read ({error}): {cure}") from None
+    if not keys or not keys.access_key or not keys.secret_key:
+        raise AuthenticationError(f"this machine has no AWS credentials: {cure}")
+    return Token(
+        value=keys.secret_key, client_id=keys.access_key, session_token=keys.token or None,
+        expires=time.time() + _AWS_S,
+    )  # fmt: skip
+
+
+def _read_deployment(grant: Grant, listed: dict[str, Any]) -> str:
+    """Return the URL of the first running deployment, which must be where the list is: the token goes there."""
+    rows = listed.get("resources")
+    for row in cast("list[object]", rows) if isinstance(rows, list) else []:
+        url = cast("dict[str, object]", row).get("deploymentUrl") if isinstance(row, dict) else None
+        if isinstance(url, str) and has_same_origin(url, grant.deployments):
+            return url.rstrip("/")
+    raise AuthenticationError(
+        f"{redact_url(grant.deployments)} lists no running deployment: start one, or name it in the variable of its id",
+        url=grant.deployments,
+    )
+
+
+def _may_move(grant: Grant, url: str) -> bool:
+    """Whether the answer to an exchange may send calls to `url`: https and a host that the catalog knows of."""
+    if is_loopback(grant.url):
+        return is_loopback(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    return parts.scheme == "https" and any(host == name or host.endswith(f".{name}") for name in grant.moves_to)
+
+
+def _read_token(grant: Grant, answer: dict[str, Any], name: str, usual_s: float = _USUAL_S) -> Token:
+    value = answer.get(name)
+    if not isinstance(value, str) or not value or not _is_header(value):
+        raise ServerError(f"{redact_url(grant.url)} answered without a token: check that URL", url=grant.url)
+    now = time.time()
+    lasts, ends = answer.get("expires_in"), answer.get("expires_at", answer.get("expiration"))
+    if isinstance(lasts, str) and lasts.isdigit():
+        lasts = int(lasts)
+    if isinstance(lasts, (int, float)) and not isinstance(lasts, bool):
+        return Token(value=value, expires=now + lasts)
+    if isinstance(ends, (int, float)) and not isinstance(ends, bool):
+        return Token(value=value, expires=float(ends))
+    return Token(value=value, expires=now + usual_s)
+
+
+def _is_header(value: str) -> bool:
+    return value.isascii() and value.isprintable()
+
+
+async def _post(grant: Grant, transport: Transport, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
+    return await _ask(grant, transport, "POST", grant.url, headers, body)
+
+
+async def _ask(  # noqa: PLR0917 - one request
+    grant: Grant, transport: Transport, method: str, url: str, headers: dict[str, str], body: bytes = b""
+) -> dict[str, Any]:
+    """Send one request of an exchange and return the object that it is answered with."""
+    given = {"user-agent": USER_AGENT, "accept": "application/json", **headers}
+    request = HTTPRequest(method=method, url=url, headers=given, body=body)
+    response = await _unrecorded(transport).send(request)
+    try:
+        text = await _read(response)
+    finally:
+        response.close()
+    if not 200 <= response.status < 300:
+        raise _refuse(grant, response, url, text)
+    with suppress(msgspec.DecodeError, UnicodeDecodeError):
+        answer = msgspec.json.decode(text)
+        if isinstance(answer, dict):
+            return cast("dict[str, Any]", answer)
+    raise ServerError(f"{redact_url(url)} answered with no JSON object: check that URL", url=url)
+
+
+def _unrecorded(transport: Transport) -> Transport:
+    """Return the transport below a recorder: an exchange is all secrets, and belongs into no file."""
+    return getattr(transport, "secret_transport", None) or transport
+
+
+async def _read(response: HTTPResponse) -> bytes:
+    body = bytearray()
+    while piece := await response.receive(10.0, "total"):
+        body += piece
+        if len(body) > _MAX_BYTES:
+            raise APIConnectionError("the answer to an exchange of tokens is over 1 MB: check its URL")
+    return bytes(body)
+
+
+def _refuse(grant: Grant, response: HTTPResponse, url: str, body: bytes) -> TurnoutError:
+    from turnout.protocols.error_bodies import read_error_body
+
+    status = response.status
+    report = read_error_body(body, (grant.secret, grant.client_id, grant.session_token or ""))
+    told = f": {report.message.rstrip('.')}" if report and report.message else ""
+    message = f"no token from {redact_url(url)} (status {status}{told})"
+    facts: dict[str, Any] = {"status": status, "url": url, "headers": dict(response.headers)}
+    if status == 429:
+        wait_s = parse_retry_after(response.headers, time.time())
+        return RateLimitError(f"{message}: wait and try again", retry_after_s=wait_s, **facts)
+    if status >= 500 or status == 408:
+        return ServerError(f"{message}: try again later, or name a fallback model", **facts)
+    if 300 <= status < 400:
+        return AuthenticationError(f"{message}: it redirects, and a secret follows no redirect: mend the URL", **facts)
+    return AuthenticationError(f"{message}: check the secret that is exchanged there, and that it may do this", **facts)
