@@ -101,10 +101,10 @@ def test_an_answer_without_json_tells_nothing() -> None:
     assert tell(output, ['{"other": ', "1}"]) == []
 
 
-def test_what_stands_behind_a_brace_in_prose_is_told_at_the_end() -> None:
+def test_what_stands_behind_a_brace_in_prose_is_told_as_it_grows() -> None:
     text = 'Set {a} aside: {"value": [1, 2]} - done.'
     chunks = tell(Output[Any](list[int]), list(text))
-    assert (objects(chunks), elements(chunks)) == ([[1, 2]], [1, 2])
+    assert (objects(chunks), elements(chunks)) == ([[], [1], [1, 2]], [1, 2])
 
 
 def test_the_first_element_that_does_not_fit_ends_them() -> None:

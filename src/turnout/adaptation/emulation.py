@@ -11,6 +11,7 @@ import msgspec
 
 from turnout.chunks import TextDelta, TextEnd, TextStart, ToolCallDelta, ToolCallEnd, ToolCallStart
 from turnout.messages import Message, Part, Text, ToolCall
+from turnout.protocols.json_reading import mend_surrogates
 
 if TYPE_CHECKING:
     from turnout.chunks import Chunk
@@ -79,24 +80,13 @@ def read_said(text: str, names: frozenset[str]) -> Said:
 def _read_object(text: str) -> dict[str, Any] | None:
     try:
         value, _ = json.JSONDecoder(strict=False, parse_constant=_refuse).raw_decode(text)
-        return cast("dict[str, Any]", _mend(value))
+        return cast("dict[str, Any]", mend_surrogates(value))
     except (ValueError, RecursionError):
         return None
 
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON")
-
-
-def _mend(value: Any) -> Any:
-    """Replace lone surrogates, which no UTF-8 can hold, in every text of `value`."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_mend(item) for item in cast("list[Any]", value)]
-    if isinstance(value, dict):
-        return {_mend(key): _mend(item) for key, item in cast("dict[str, Any]", value).items()}
-    return value
 
 
 def _make_call(value: dict[str, Any]) -> ToolCall:
@@ -235,7 +225,7 @@ class _AnswerText:
         end = whole.end() if whole else 0
         ready, self._raw = self._raw[:end], self._raw[end:]
         self._is_closed = self._raw.startswith('"')
-        return _mend(json.loads(f'"{_ESCAPE.sub(_keep_escape, ready)}"', strict=False)) if ready else ""
+        return mend_surrogates(json.loads(f'"{_ESCAPE.sub(_keep_escape, ready)}"', strict=False)) if ready else ""
 
 
 def _keep_escape(found: re.Match[str]) -> str:

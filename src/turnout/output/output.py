@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, get_args, get_origin
+from typing import Any, Generic, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
 from turnout.errors import InvalidInputError
+from turnout.output.finding import Found, find_keys, find_values
 from turnout.requests import OutputMode, OutputSpec
 from turnout.schemas import SchemaMismatch, TypeSchema
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _T = TypeVar("_T")
 _MODES = get_args(OutputMode)
 _NAME = re.compile(r"[^a-zA-Z0-9_-]+")
-_FENCE = re.compile(r"```[a-zA-Z]*+[ \t]*+\n?+(.*?)```", re.DOTALL)
-_BEGIN = re.compile(r"[{\[]")
-_MOST_PLACES = 64
-"""How many braces and brackets of a text are tried as the beginning of its JSON."""
 
 WRAPPED = "value"
 """The property that holds an output that is no object: every way of asking takes objects, few anything else."""
@@ -47,6 +41,7 @@ class Output(Generic[_T]):
         self.is_wrapped = not (schema.get("type") == "object" or ("$ref" in schema and _is_object(schema)))
         if self.is_wrapped:
             schema = _wrap(schema)
+        self._keys = find_keys(kind, self._type.schema)
         self.spec = OutputSpec(schema=schema, name=_name(kind), description="", mode=mode)
         self._element: TypeSchema[Any] | None = None
         if get_origin(kind) in (list, tuple):
@@ -63,17 +58,55 @@ class Output(Generic[_T]):
         return self.find(text)[0]
 
     def find(self, text: str) -> tuple[_T, Any]:
-        """Return the output that `text` holds, and the plain JSON value that it was made of; otherwise as `parse`."""
-        mismatch = OutputMismatch("the answer holds no JSON")
-        for value in _find_values(text):
-            plain = self.unwrap(value)
+        """Return the output that `text` holds, and the plain JSON value that it was made of; otherwise as `parse`.
+
+        A text that is JSON as a whole is taken at its word. Of several values in a text the one is meant that is
+        wrapped as it was asked for, is not empty and has the fewest unknown fields, and of equals the last.
+        """
+        mismatch: OutputMismatch | None = None
+        is_close = False
+        best: tuple[_T, Any] | None = None
+        least: tuple[bool, bool, int, bool] | None = None
+        for found in find_values(text):
             try:
-                return self._type.convert(plain), plain
+                made, plain, unknown = self._read(found)
             except SchemaMismatch as error:
-                if not mismatch.__cause__:  # the first JSON is the likeliest to have been meant
-                    mismatch = OutputMismatch(str(error))
-                    mismatch.__cause__ = error
-        raise mismatch
+                if mismatch is None or (self.is_wrapped and _is_wrapping(found.value) and not is_close):
+                    mismatch, is_close = _mismatch(error), _is_wrapping(found.value)
+                continue  # the first JSON is the likeliest to have been meant, if it is not another that is wrapped
+            if found.is_whole:
+                return made, plain
+            rank = (self.is_wrapped and not _is_wrapping(found.value), not plain, unknown, not found.is_fenced)
+            if least is None or rank <= least:
+                best, least = (made, plain), rank
+        if best is None:
+            raise mismatch or OutputMismatch("the answer holds no JSON")
+        return best
+
+    def _read(self, found: Found) -> tuple[_T, Any, int]:
+        """Return the output made of `found`, the plain value, and the count of its unknown fields."""
+        plain = self.unwrap(found.value)
+        try:
+            made, unknown = self._type.convert_counted(plain)
+        except SchemaMismatch:
+            if plain is found.value or WRAPPED not in (self._keys or ()):
+                raise
+            plain = found.value  # its own type has a field of that name, and it is not wrapped
+            made, unknown = self._type.convert_counted(plain)
+        if not self.knows(plain) or (not plain and self._keys is not None and not (found.is_whole or found.is_fenced)):
+            raise SchemaMismatch(f"the value: has none of the fields {', '.join(sorted(self._keys or ())[:20])}")
+        return made, plain, max(unknown, self._count_unknown(plain))
+
+    def knows(self, plain: Any) -> bool:
+        """Return whether `plain` may be meant: an object with fields, none of which is known, is something else."""
+        if self._keys is None or not isinstance(plain, dict) or not plain:
+            return True
+        return not self._keys.isdisjoint(cast("dict[str, Any]", plain))
+
+    def _count_unknown(self, plain: Any) -> int:
+        if self._keys is None or not isinstance(plain, dict):
+            return 0
+        return sum(key not in self._keys for key in cast("dict[str, Any]", plain))
 
     def unwrap(self, value: Any) -> Any:
         """Return what is in the object that the model was asked for, where the output itself is no object."""
@@ -118,39 +151,16 @@ def _wrap(schema: dict[str, Any]) -> dict[str, Any]:
     return {**wrapped, "$defs": schema["$defs"]} if "$defs" in schema else wrapped
 
 
+def _is_wrapping(value: Any) -> bool:
+    return isinstance(value, dict) and WRAPPED in value
+
+
+def _mismatch(error: SchemaMismatch) -> OutputMismatch:
+    mismatch = OutputMismatch(str(error))
+    mismatch.__cause__ = error
+    return mismatch
+
+
 def _name(kind: Any) -> str:
     name = cast("dict[str, Any]", kind).get("title") if isinstance(kind, dict) else getattr(kind, "__name__", None)
     return _NAME.sub("_", name)[:64] if isinstance(name, str) and get_origin(kind) is None else "response"
-
-
-def _find_values(text: str) -> Iterator[Any]:
-    """Yield the JSON values of `text`: the whole of it, what stands in fences, what its braces and brackets hold."""
-    for candidate in (text, *(match[1] for match in _FENCE.finditer(text))):
-        value = _read(candidate)
-        if value is not _UNREADABLE:
-            yield value
-    import json
-
-    end, decoder = 0, json.JSONDecoder(strict=False)
-    for _ in range(_MOST_PLACES):
-        begun = _BEGIN.search(text, end)
-        if begun is None:
-            return
-        try:
-            value, end = decoder.raw_decode(text, begun.start())
-        except json.JSONDecodeError as error:
-            end = max(error.pos, begun.end())  # what was read of it is a piece of something broken, and no answer
-        except (ValueError, RecursionError):
-            end = begun.end()
-        else:
-            yield value
-
-
-def _read(text: str) -> Any:
-    try:
-        return msgspec.json.decode(text.strip().encode())
-    except (ValueError, RecursionError):
-        return _UNREADABLE
-
-
-_UNREADABLE = object()

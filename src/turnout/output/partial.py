@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, cast
 
 from turnout.chunks import Element, ObjectDelta
+from turnout.output.finding import BEGIN, MOST_PLACES, is_readable, read_at
 from turnout.output.output import WRAPPED, OutputMismatch
+from turnout.protocols.json_reading import mend_surrogates
+from turnout.schemas.walk import find_non_finite
 
 if TYPE_CHECKING:
     from turnout.chunks import Chunk
     from turnout.output.output import Output
 
-_FIRST_BRACE = re.compile(r"[{\[]")
 _NUMBER = "0123456789.+-"
 _SHARE = 64
 """The text is read again when it has grown by this share of itself: the work stays in proportion to the text."""
@@ -22,7 +23,8 @@ class PartialOutput:
     """Reads the text of an answer as far as it has come, and tells what is new in it.
 
     `ObjectDelta.object` is a new value each time. Elements of a list are told once they are followed by another one,
-    or the answer has ended; the first that does not fit its type ends that: the whole is checked at the end.
+    or the answer has ended; the first that does not fit its type ends that: the whole is checked at the end. JSON in
+    the middle of prose, which may be an example, is told once it shows a field of the output.
     """
 
     def __init__(self, output: Output[Any]) -> None:
@@ -30,7 +32,9 @@ class PartialOutput:
         self._text = ""
         self._pieces: list[str] = []
         self._length = 0
-        self._start = -1
+        self._start = 0
+        self._places = 0
+        self._is_over = False
         self._read_length = 0
         self._told: Any = None
         self._elements_told = 0
@@ -83,19 +87,47 @@ class PartialOutput:
 
     def _read(self) -> Any:
         """Return the value so far; `None` before there is any."""
-        import jiter
-
-        if self._start < 0:
-            begun = _FIRST_BRACE.search(self._text)
+        while self._places < MOST_PLACES and not self._is_over:
+            begun = BEGIN.search(self._text, self._start)
+            self._start = len(self._text) if begun is None else begun.start()
             if begun is None:
                 return None
-            self._start = begun.start()
-        text = self._text[self._start :].rstrip(_NUMBER)  # digits may go on: 3 is not told of what becomes 36
-        data = text.encode("utf-8", "replace")
+            value, end = self._parse()
+            is_meant = self._is_meant(value)
+            self._is_over = is_meant and end is not None
+            if is_meant or end is None:
+                return self._unwrap(value) if is_meant else None
+            self._places += 1
+            self._start = end
+        return None
+
+    def _parse(self) -> tuple[Any, int | None]:
+        """Return the value at the current place, and where it, or what is broken of it, ended; `None`: it may go on."""
+        import jiter
+
+        data = self._text[self._start :].rstrip(_NUMBER)  # digits may go on: 3 is not told of what becomes 36
         try:
-            value = jiter.from_json(data, partial_mode="trailing-strings")
-        except ValueError:  # something follows the JSON, or it is none: the end will tell
-            return None
+            return jiter.from_json(data.encode("utf-8", "replace"), partial_mode="trailing-strings"), None
+        except ValueError:  # something follows the JSON, or it is none
+            value, end = read_at(self._text, self._start)
+        if is_readable(value):
+            return mend_surrogates(value), end
+        is_cut = end >= len(self._text.rstrip()) or self._text[end] == '"'  # jiter is less lenient than `read_at`
+        return None, None if is_cut else end
+
+    def _unwrap(self, value: Any) -> Any:
         if self._output.is_wrapped and isinstance(value, dict):
             return cast("dict[str, Any]", value).get(WRAPPED)
         return value
+
+    def _is_meant(self, value: Any) -> bool:
+        """Return whether `value` is the answer, as far as can be told."""
+        if value is None or not self._output.knows(self._unwrap(value)) or find_non_finite(value) is not None:
+            return False
+        before = self._text[: self._start].rstrip()
+        opened = before.rpartition("```")[2]
+        if not before or (before.count("```") % 2 and (not opened or opened.isalpha())):
+            return True  # it stands alone, or at the beginning of a fence
+        if not isinstance(value, dict) or not value:
+            return False
+        return not self._output.is_wrapped or WRAPPED in value

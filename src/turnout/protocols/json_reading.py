@@ -34,7 +34,7 @@ def read_json(data: bytes) -> Any:
     except (ValueError, RecursionError):
         pass
     try:
-        return _mend(json.loads(data.decode("utf-8-sig", "replace")))
+        return mend_surrogates(json.loads(data.decode("utf-8-sig", "replace")))
     except (ValueError, RecursionError):
         raise UnreadableJSONError(is_cut=is_cut) from None
 
@@ -90,12 +90,12 @@ def as_count(value: object) -> int | None:
     return int(value)
 
 
-def _mend(value: Any) -> Any:
-    """Replace lone surrogates, which no UTF-8 can hold, in every text of `value`."""
+def mend_surrogates(value: Any) -> Any:
+    """Return plain JSON `value` with lone surrogates, which no UTF-8 can hold, made U+FFFD in all its texts."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if is_array(value):
-        return [_mend(item) for item in value]
+        return [mend_surrogates(item) for item in value]
     if is_object(value):
-        return {_mend(key): _mend(item) for key, item in value.items()}
+        return {mend_surrogates(key): mend_surrogates(item) for key, item in value.items()}
     return value

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from turnout.schemas.parts import ScalarPart, decoded
-from turnout.schemas.walk import FAILED, Definitions, Path, TypePart, Walk, show_value
+from turnout.schemas.walk import FAILED, MAX_SHOWN, Definitions, Path, TypePart, Walk, show_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -149,9 +149,9 @@ class RecordPart:
             if field.is_required and field.key not in values:
                 walk.fail((*path, field.key), "is required and missing")
         known = [field.key for field in self.fields] + ([self.tag[0]] if self.tag else [])
-        for key in [key for key in values if key not in known]:
+        for count, key in enumerate([key for key in values if key not in known]):
             walk.extras += 1
             if self.is_closed:
-                close = get_close_matches(key, known, n=1)
+                close = get_close_matches(key[:100], known, n=1) if count < MAX_SHOWN else ()
                 hint = f": did you mean `{close[0]}`?" if close else ""
                 walk.fail((*path, key), f"is unknown{hint} (known: {', '.join(known) or 'none'})")
