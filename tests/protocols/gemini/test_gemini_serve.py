@@ -128,6 +128,15 @@ def test_media_inside_a_result_stand_beside_it():
     )
 
 
+def test_fields_of_a_result_go_back_with_it():
+    part = {
+        "functionResponse": {"id": "1", "name": "f", "response": {"a": 1}, "willContinue": True},
+        "partMetadata": {},
+    }
+    [message] = parse([{"role": "user", "parts": [part]}]).messages
+    assert send(message)["contents"][0]["parts"] == [part]
+
+
 def test_fields_beside_a_part_are_its_options():
     assert part_of({"text": "a", "part_metadata": {}}) == Text("a", {"*": {"partMetadata": {}}})
     film = part_of(

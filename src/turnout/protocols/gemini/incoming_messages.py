@@ -18,6 +18,7 @@ from turnout.protocols.sealing import unseal
 from turnout.protocols.tool_calls import make_call_id
 
 _Dict = dict[str, Any]
+_OF_RESULT = frozenset({"id", "name", "response", "parts"})
 _ROLES: dict[str, Role] = {"user": "user", "function": "user", "model": "assistant"}
 
 
@@ -55,7 +56,7 @@ class MessageReader:
         if is_object(part.get("functionCall")):
             return [self._read_call(part, where)]
         if is_object(part.get("functionResponse")):
-            return self._read_result(camel_keys(part["functionResponse"]), where)
+            return self._read_result(part, where)
         for kind, reader in (("inlineData", read_blob), ("fileData", read_file)):
             if is_object(part.get(kind)):
                 extra = {name: value for name, value in part.items() if name != kind}
@@ -93,7 +94,12 @@ class MessageReader:
         extra = {key: value for key, value in part.items() if key != "functionCall"}
         return ToolCall(identity, name, arguments or {}, provider_options=self._own(extra))
 
-    def _read_result(self, result: _Dict, where: str) -> list[Part]:
+    def _read_result(self, part: _Dict, where: str) -> list[Part]:
+        result = camel_keys(part["functionResponse"])
+        extra = {key: value for key, value in part.items() if key != "functionResponse"}
+        inner = {key: value for key, value in result.items() if key not in _OF_RESULT}
+        if inner:
+            extra["functionResponse"] = inner
         name, answered = result.get("name"), result.get("response")
         if not isinstance(name, str) or not name:
             raise _wrong(f"{where}.functionResponse.name", "is missing or no text", "give the name of the function")
@@ -104,9 +110,9 @@ class MessageReader:
         if identity in self._unanswered.get(name, []):
             self._unanswered[name].remove(identity)
         content, is_error = _read_response(answered if is_object(answered) else {})
-        parts: list[Part] = [ToolResult(identity, content, name, is_error)]
-        for index, part in enumerate(objects(result.get("parts"))):
-            parts += self._read_part(camel_keys(part), f"{where}.functionResponse.parts[{index}]")
+        parts: list[Part] = [ToolResult(identity, content, name, is_error, self._own(extra))]
+        for index, each in enumerate(objects(result.get("parts"))):
+            parts += self._read_part(camel_keys(each), f"{where}.functionResponse.parts[{index}]")
         return parts
 
 

@@ -51,7 +51,7 @@ def write_messages(messages: list[Message], route: Route, warnings: list[Warning
     return body
 
 
-def read_options(part: Message | Media | Text | ToolCall, provider: str) -> _Wire:
+def read_options(part: Message | Media | Text | ToolCall | ToolResult, provider: str) -> _Wire:
     """Return the fields of its own that a message or part has for `provider`: those for all, over them those for it."""
     options = part.provider_options
     return merge_deep(options.get("*", {}), options.get(provider, {})) if options else {}
@@ -94,7 +94,7 @@ class _Writer:
             self.contents[-1] = merge_deep(content, options)
         self._is_after_result = is_result
 
-    def _options_of(self, part: Message | Media | Text | ToolCall, where: str) -> _Wire:
+    def _options_of(self, part: Message | Media | Text | ToolCall | ToolResult, where: str) -> _Wire:
         options = read_options(part, self._route.provider)
         if options:
             check_value(options, f"{where}.provider_options[{self._route.provider!r}]")
@@ -179,7 +179,8 @@ class _Writer:
             raise InvalidInputError(
                 f"{where}: no call before has the id {part.call_id!r}: give the tool's name, `Message.tool(…, name=…)`"
             )
-        return {"functionResponse": {**self._write_id(part.call_id), "name": name, "response": write_response(part)}}
+        answered = {**self._write_id(part.call_id), "name": name, "response": write_response(part)}
+        return merge_deep({"functionResponse": answered}, self._options_of(part, where))
 
     def _write_id(self, identity: str) -> _Wire:
         return {"id": identity} if self._has_ids and identity and not is_made_call_id(identity) else {}
