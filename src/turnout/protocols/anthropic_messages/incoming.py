@@ -166,7 +166,8 @@ def _parse_call(block: _Dict, where: str) -> ToolCall:
 def _add_thoughts(parts: list[Part], block: _Dict) -> None:
     """Add what the model thought, with its provider's record: the block itself, or the one that is sealed in it.
 
-    A stream tells a sealed record at its end (`StreamRenderer`): it belongs to the first thoughts without one.
+    A stream tells sealed records at its end (`StreamRenderer`): one without text completes the first thoughts that have
+    none, and one that never had any comes before these.
     """
     text = as_text(block.get("thinking")) or ""
     told = as_text(block.get("signature")) or as_text(block.get("data")) or ""
@@ -174,8 +175,11 @@ def _add_thoughts(parts: list[Part], block: _Dict) -> None:
     if found is None:
         parts.append(Reasoning(text, [block]) if told else Reasoning(text))
         return
-    for place, part in enumerate(parts):
-        if not text and isinstance(part, Reasoning) and part.text and part.details is None:
-            parts[place] = Reasoning(part.text, found.details, found.provider)
-            return
-    parts.append(found)
+    bare = [at for at, part in enumerate(parts) if isinstance(part, Reasoning) and part.details is None]
+    if text or not bare:
+        parts.append(found)
+    elif block["type"] == "redacted_thinking":
+        parts.insert(bare[0], found)
+    else:
+        first = parts[bare[0]]
+        parts[bare[0]] = structs.replace(found, text=first.text if isinstance(first, Reasoning) else "")

@@ -57,7 +57,7 @@ class StreamRenderer:
 
     ``renderer.feed(chunks)`` for each batch, then ``renderer.finish(response)``; ``renderer.fail(message)`` where it
     breaks. Each returns bytes to send. What a provider wants back of its reasoning is known at the end only: it is
-    told there, as `redacted_thinking`, and `parse_request` puts it in its place. Citations are not told in streams. A
+    told there, in blocks without text, and `parse_request` puts it in its place. Citations are not told in streams. A
     fallback in the middle of an answer cannot be told on this wire, and is an error.
     """
 
@@ -87,7 +87,8 @@ class StreamRenderer:
         self._close()
         for part in response.message.content:
             if isinstance(part, Reasoning) and (sealed := seal(part)) is not None:
-                self._tell_whole({"type": "redacted_thinking", "data": sealed})
+                bare = {"type": "thinking", "thinking": "", "signature": sealed}
+                self._tell_whole(bare if part.text else {"type": "redacted_thinking", "data": sealed})
         self._is_ended = True
         self._emit("message_delta", delta=render_end(response), usage=_render_last_usage(response.usage))
         self._emit("message_stop")
@@ -108,9 +109,9 @@ class StreamRenderer:
 
     def _add(self, chunk: Chunk) -> None:
         if isinstance(chunk, TextDelta):
-            self._tell("text", {"type": "text_delta", "text": chunk.text})
+            self._tell("text", chunk.text)
         elif isinstance(chunk, ReasoningDelta):
-            self._tell("thinking", {"type": "thinking_delta", "thinking": chunk.text})
+            self._tell("thinking", chunk.text)
         elif isinstance(chunk, (TextEnd, ReasoningEnd)):
             self._close()
         elif isinstance(chunk, ToolCallStart):
@@ -129,12 +130,14 @@ class StreamRenderer:
         elif isinstance(chunk, FallbackChunk):
             self._fail(f"{chunk.failed} broke off: {chunk.reason}", None)
 
-    def _tell(self, kind: str, delta: _Dict) -> None:
+    def _tell(self, kind: str, text: str) -> None:
+        if not text:
+            return
         if self._open != kind:
             self._close()
-            empty = {"text": {"type": "text", "text": "", "citations": None}}
-            self._start(kind, empty.get(kind) or {"type": "thinking", "thinking": "", "signature": ""})
-        self._emit("content_block_delta", index=self._index, delta=delta)
+            other = {"citations": None} if kind == "text" else {"signature": ""}
+            self._start(kind, {"type": kind, kind: "", **other})
+        self._emit("content_block_delta", index=self._index, delta={"type": f"{kind}_delta", kind: text})
 
     def _start(self, key: str, block: _Dict) -> None:
         self._index += 1

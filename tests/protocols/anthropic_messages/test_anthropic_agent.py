@@ -1,0 +1,85 @@
+"""An agent against a server that speaks this wire."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from anthropic_wire import START, STOP, begin, ending, pack, piece
+
+from provider import Provider, reply, stream
+from turnout import Agent, ModelConfig, tool
+from turnout.errors import AuthenticationError, ProviderStreamError
+
+
+@pytest.fixture
+def server():
+    with Provider() as running:
+        yield running
+
+
+def frame(event: bytes) -> bytes:
+    return b"event: %s\ndata: %s\n\n" % (json.loads(event)["type"].encode(), event)
+
+
+THOUGHT = {"type": "thinking", "thinking": "Hm", "signature": "s"}
+CALL = {"type": "tool_use", "id": "c1", "name": "add", "input": {"a": 2, "b": 3}}
+USAGE = {"input_tokens": 4, "output_tokens": 2, "cache_read_input_tokens": 1, "cache_creation_input_tokens": 0}
+
+
+def message(*blocks, reason="end_turn"):
+    return {
+        "id": "msg",
+        "type": "message",
+        "model": "m",
+        "content": list(blocks),
+        "stop_reason": reason,
+        "usage": USAGE,
+    }
+
+
+@tool
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+def make_agent(server: Provider, **fields) -> Agent:
+    model = ModelConfig(id="claude-x", url=server.url, protocol="anthropic_messages", api_key="k")
+    return Agent(model=model, **fields)
+
+
+async def test_a_run_with_tools_sends_the_thoughts_back(server):
+    server.script(
+        reply(message(THOUGHT, CALL, reason="tool_use")), reply(message({"type": "text", "text": "It is 5."}))
+    )
+    result = await make_agent(server, tools=[add]).generate("2 and 3?")
+    assert (result.text, result.usage.input_tokens) == ("It is 5.", 10)
+    second = json.loads(server.requests[1].body)
+    assert second["messages"][1] == {"role": "assistant", "content": [THOUGHT, CALL]}
+    assert second["messages"][2]["content"] == [{"type": "tool_result", "tool_use_id": "c1", "content": "5"}]
+    assert server.requests[0].headers["anthropic-version"] == "2023-06-01"
+
+
+async def test_a_stream(server):
+    events = [
+        START, begin(0, type="text", text=""), piece(0, "text_delta", text="Hel"), piece(0, "text_delta", text="lo"),
+        pack("content_block_stop", index=0), ending(), STOP,
+    ]  # fmt: skip
+    server.script(stream([frame(event) for event in events]))
+    run = make_agent(server).stream("Hi")
+    assert "".join([text async for text in run.text_stream]) == "Hello"
+    assert server.requests[0].json["stream"] is True
+
+
+async def test_errors(server):
+    body = {"type": "error", "error": {"type": "authentication_error", "message": "invalid x-api-key"}}
+    server.script(reply(body, status=401))
+    with pytest.raises(AuthenticationError, match="invalid x-api-key"):
+        await make_agent(server).generate("Hi")
+    busy = pack("error", error={"type": "overloaded_error", "message": "Overloaded"})
+    server.script(stream([frame(START), frame(begin(0, type="text", text="Hel")), frame(busy)]))
+    with pytest.raises(ProviderStreamError, match="Overloaded") as caught:
+        async for _ in make_agent(server).stream("Hi", max_retries=0):
+            pass
+    assert caught.value.text == "Hel"
