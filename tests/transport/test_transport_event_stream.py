@@ -164,6 +164,15 @@ def test_a_message_that_is_cut_is_dropped_and_the_parser_is_empty_then() -> None
     assert [event.data for event in parser.feed(frame(b"b"))] == [b"b"]
 
 
+def test_what_came_before_damage_is_given_first() -> None:
+    for end in (lambda parser: parser.feed(b""), lambda parser: parser.close()):
+        parser = EventStreamParser()
+        assert [event.data for event in parser.feed(frame(b"a") + frame(b"b") + b"damage" * 3)] == [b"a", b"b"]
+        with pytest.raises(MalformedStreamError):
+            end(parser)
+        assert [event.data for event in parser.feed(frame(b"c"))] == [b"c"]
+
+
 def test_the_parser_is_empty_after_an_error() -> None:
     parser = EventStreamParser()
     damaged = bytearray(frame(b"abc"))

@@ -56,6 +56,7 @@ def _is_unknown(name: str, message: str, *, is_named: bool = False) -> bool:
         return True
     field = rf"{_QUOTES}(?<!\w){re.escape(name)}(?!\w){_QUOTES}"
     before = rf"\b{_UNKNOWN}{_PLACE} ?[:(]? ?{_FILLING}{_KIND}?(?: supplied)? ?[:(]? ?{field}{_ENDS}"
-    lacks = rf"\b(?:does|do) not (?:support|accept|allow|have) (?:the |a )?(?:{_KIND} )?{field}{_ENDS}"
+    lacking = r"\b(?:does|do)(?: not|n't) (?:support|accept|allow|have) (?:the |a )?"
+    lacks = rf"{lacking}(?:{_KIND} )?(?:\w+\.)?{field}{_ENDS}"
     after = rf"{field}:? (?:{_KIND} )?(?:is |are |was )?(?:currently )?{_UNKNOWN}\b(?: {_KIND})?{_ENDS}"
     return any(re.search(pattern, message, re.IGNORECASE) for pattern in (before, lacks, after))

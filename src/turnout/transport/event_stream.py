@@ -35,19 +35,21 @@ class EventStreamParser:
     `event` is the message's ``:event-type``. A message that is an exception or an error is an event of the type
     ``"error"``; its data is a JSON object with the fields of its payload, `code` (the type) and `message`. Time is
     linear in the bytes fed; memory is bounded by `max_event_bytes`. Raises `MalformedStreamError` where a checksum or a
-    length is wrong; nothing can be read after that.
+    length is wrong, once the events before are given; nothing can be read after that.
     """
 
-    __slots__ = ("_buffer", "_header_bytes", "_max_event_bytes", "_total_bytes")
+    __slots__ = ("_buffer", "_failure", "_header_bytes", "_max_event_bytes", "_total_bytes")
 
     def __init__(self, *, max_event_bytes: int = 16 * 1024 * 1024) -> None:
         self._max_event_bytes = max_event_bytes
         self._buffer = bytearray()  # the beginning of a message
         self._total_bytes = 0  # of that message; 0 while its prelude is not read
         self._header_bytes = 0
+        self._failure: MalformedStreamError | None = None  # waits until the events before it were read
 
     def feed(self, data: bytes) -> list[Event]:
         """Return the events that `data` completes, in order."""
+        self._raise_failure()
         buffer = self._buffer
         buffer += data
         events: list[Event] = []
@@ -57,17 +59,25 @@ class EventStreamParser:
                 del buffer[: self._total_bytes]
                 self._total_bytes = 0
                 events.append(_read_message(message, self._header_bytes))
-        except MalformedStreamError:
+        except MalformedStreamError as error:
             buffer.clear()
             self._total_bytes = 0
-            raise
+            if not events:
+                raise
+            self._failure = error
         return events
 
     def close(self) -> list[Event]:
         """Return no event: what is left when the stream ends is a message that was cut. The parser is then empty."""
+        self._raise_failure()
         self._buffer.clear()
         self._total_bytes = 0
         return []
+
+    def _raise_failure(self) -> None:
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
 
     def _has_message(self) -> bool:
         """Tell whether the buffer holds a whole message; the prelude is checked before the rest is awaited."""

@@ -5,7 +5,6 @@ A whole answer is told block by block, so that `generate` and `stream` cannot di
 
 from __future__ import annotations
 
-import json
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
 
@@ -356,13 +355,9 @@ _KINDS = {
 
 
 def _write_json(value: Any) -> str:
-    """Write what was read from JSON; numbers and depths that only Python's reader takes are written by its writer."""
+    """Write what was read from JSON."""
     try:
         return msgspec.json.encode(value).decode()
-    except (OverflowError, RecursionError):
-        pass
-    try:
-        return json.dumps(value, ensure_ascii=False)
     except RecursionError:  # read a few frames higher up, at the very limit of depth
         return "{}"
 

@@ -107,6 +107,7 @@ class StreamRenderer:
         self._index = -1
         self._open: str | None = None  # the kind of block that is open; of a call, its id
         self._thoughts: list[int] = []  # the blocks of reasoning, which are ended last
+        self._has_thought = False  # whether the block of reasoning that is open says anything
         self._told: set[str] = set()
         self._is_begun = False
         self._is_ended = False
@@ -148,6 +149,7 @@ class StreamRenderer:
             if self._open != _THOUGHT:
                 self._think()
             if chunk.text:
+                self._has_thought = True
                 self._delta({"reasoningContent": {"text": chunk.text}})
         elif isinstance(chunk, (TextEnd, ReasoningEnd)):
             self._close()
@@ -180,10 +182,13 @@ class StreamRenderer:
     def _think(self) -> None:
         self._open_block(_THOUGHT)
         self._thoughts.append(self._index)
+        self._has_thought = False
 
     def _close(self) -> None:
         kind, self._open = self._open, None
-        if kind is not None and kind != _THOUGHT:
+        if kind == _THOUGHT and not self._has_thought:
+            self._delta({"reasoningContent": {"text": ""}})  # so that the block has its place, whatever comes later
+        elif kind is not None and kind != _THOUGHT:
             self._emit("contentBlockStop", {"contentBlockIndex": self._index})
 
     def _delta(self, delta: _Dict, index: int | None = None) -> None:
