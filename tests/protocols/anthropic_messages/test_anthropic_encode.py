@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from importlib import import_module
 
 import pytest
 from anthropic_wire import ask, codes, encode_all, encode_body, make_route
@@ -26,6 +27,7 @@ from turnout.requests import ModelRequest, ModelSettings, OutputSpec, ToolSpec
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
 PDF = b"%PDF-1.7"
+OWN = {"anthropic_messages@p": {"caller": 1}}
 CACHE = {"cache_control": {"type": "ephemeral"}}
 TOOL = ToolSpec(
     name="look", description="Look.", parameters={"type": "object", "properties": {"x": {"type": "string"}}}
@@ -138,7 +140,7 @@ def test_an_answer_goes_back_with_what_its_provider_wants_back():
         Reasoning("Hm", [thought], "p"), Reasoning("Other", [thought], "q"), Reasoning("None"),
         Reasoning("Foreign", [{"type": "reasoning.text"}, "x"], "p"),
         Text("Yes", citations=[cited, {"type": "url_citation"}]), Text(""), Refusal("No"),
-        ServerTool("web_search", record), ToolCall("c 1", "f", {"x": 1}, provider_options={"anthropic_messages@p": {"caller": 1}}),
+        ServerTool("web_search", record), ToolCall("c 1", "f", {"x": 1}, provider_options=OWN),
         ToolCall("c2", "f", {}, "{broken"),
     ]  # fmt: skip
     written = content_of(*parts, role="assistant", provider="p")
@@ -381,3 +383,13 @@ def test_the_variants_are_the_same_functions():
 
     assert find_protocol("vertex_anthropic") is vertex_anthropic
     assert bedrock_anthropic.encode is vertex_anthropic.encode
+
+
+def test_what_json_cannot_hold_is_an_error_wherever_it_stands(monkeypatch):
+    request = ModelRequest(messages=[Message.user("Hi")], tools=(ToolSpec(name="f", description="\ud800"),))
+    with pytest.raises(InvalidInputError, match=r"request\.tools\[0\]\.description"):
+        encode_all(request)
+    module = import_module("turnout.protocols.anthropic_messages.encode")  # the package has a function of that name
+    monkeypatch.setattr(module, "check_value", lambda *_: None)
+    with pytest.raises(UnicodeEncodeError):
+        encode_all(request)

@@ -18,6 +18,7 @@ from turnout.chunks import (
     ReasoningDelta,
     ReasoningStart,
     ServerToolChunk,
+    Start,
     TextDelta,
     ToolCallDelta,
     ToolCallEnd,
@@ -116,10 +117,12 @@ def test_results_of_tools_are_messages_of_their_own():
         ]},
     ]).request.messages  # fmt: skip
     assert messages[0].content == [
-        ToolCall("c", "f", {"x": 1}, provider_options={OWN: {"caller": {"type": "direct"}}}), ToolCall("d", "g", {}, "{"),
+        ToolCall("c", "f", {"x": 1}, provider_options={OWN: {"caller": {"type": "direct"}}}),
+        ToolCall("d", "g", {}, "{"),
     ]  # fmt: skip
     assert messages[1] == Message("tool", [
-        ToolResult("c", "1", "f", True), ToolResult("d", "See\n[image]", "g", provider_options={OWN: {"content": rich}}),
+        ToolResult("c", "1", "f", True),
+        ToolResult("d", "See\n[image]", "g", provider_options={OWN: {"content": rich}}),
         ToolResult("e", ""),
     ])  # fmt: skip
     assert messages[2] == Message.user("So?")
@@ -158,8 +161,8 @@ def test_tools_of_the_client_and_of_the_provider():
     assert [(tool.name, tool.description) for tool in request.tools] == [("f", "F"), ("g", "")]
     assert request.provider_options == {OWN: {"tools": [{"name": "f", "strict": True}, search]}}
     assert encode_body(request)["tools"] == [
-        {"name": "f", "description": "F", "input_schema": schema, "strict": True}, {"name": "g", "input_schema": schema},
-        search,
+        {"name": "f", "description": "F", "input_schema": schema, "strict": True},
+        {"name": "g", "input_schema": schema}, search,
     ]  # fmt: skip
 
 
@@ -340,7 +343,8 @@ def test_calls_that_come_side_by_side_are_told_one_after_the_other():
     renderer = StreamRenderer()
     one, two, three = ToolCall("1", "f", {"x": 1}), ToolCall("2", "g", {"y": 2}), ToolCall("3", "h", {})
     data = renderer.feed([
-        TextDelta("Hi"), ToolCallStart("1", "f"), ToolCallStart("2", "g"), ToolCallDelta("1", '{"x":'),
+        TextDelta(""), Start("m", "p"), TextDelta("H"), TextDelta("i"), ToolCallStart("1", "f"),
+        ToolCallStart("2", "g"), ToolCallDelta("1", '{"x":'),
         ToolCallDelta("2", '{"y":2}'), ToolCallDelta("1", "1}"), ToolCallDelta("9", "?"), ToolCallEnd(one),
         ToolCallEnd(two), ToolCallEnd(three), ReasoningStart(), ReasoningDelta("Hm"),
         ServerToolChunk("x", {"type": "search"}), ServerToolChunk("w", {"type": "web_tool_result"}),

@@ -11,7 +11,6 @@ import pytest
 import traffic
 from anthropic_wire import BUDGET, EFFORT, encode_body, make_route
 from jsonschema import Draft202012Validator
-from test_anthropic_serve import FULL
 
 from turnout.call.stream import as_chunks
 from turnout.errors import RateLimitError
@@ -103,7 +102,6 @@ def test_the_clouds_get_the_same_but_for_their_own_fields(protocol):
 
 
 def test_answers_and_streams_and_errors_that_are_served():
-    plain = ModelRequest(messages=[])  # noqa: F841 - the description is of answers here
     response = decode(
         json.dumps({"content": [SEARCH | {"caller": {"type": "direct"}}], "id": "x", "model": "m"}).encode(),
         make_route(),
@@ -134,4 +132,3 @@ def test_a_recorded_answer_that_is_served_again_is_what_the_description_has(reco
         elif block["type"] == "text":
             block["citations"] = None
     check(body, "Message")
-    assert FULL

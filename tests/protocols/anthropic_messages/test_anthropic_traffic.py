@@ -1,4 +1,4 @@
-"""Every recorded exchange decodes to what a plain reading of its JSON says, and every request comes out as it went in."""
+"""Every recorded answer is what a plain reading of its JSON says, every recorded request comes out as it went in."""
 
 from __future__ import annotations
 
