@@ -134,6 +134,7 @@ def test_oddities_of_whole_answers():
     odd = decoded({"type": "message", "content": [{"type": "hologram"}, {"text": 3}, "x", {"type": "refusal"}]})
     assert [warning.code for warning in odd.warnings] == ["unread_content"] * 3
     assert decoded({"type": "message", "content": []}).message.content == []
+    assert decoded(text_item("")).message.content == []
     assert decode(json.dumps({"output": ["x", None], "status": "completed"}).encode(), make_route()).text == ""
 
 
@@ -255,6 +256,12 @@ def test_what_was_told_stays_and_the_whole_adds_what_was_missing():
     )
     assert answer.text == "Hi you"
     assert "".join([chunk.text for chunk in chunks if chunk.type == "text_delta"]) == "Hi you"
+
+
+def test_an_item_that_is_told_only_as_a_whole():
+    chunks, answer = stream(event("response.output_item.done", output_index=0, item=text_item("Hi")), end())
+    assert types_of(chunks) == ["text_start", "text_delta", "text_end"]
+    assert answer.message == decoded(text_item("Hi")).message
 
 
 def test_items_with_one_place_are_told_apart_by_their_ids():

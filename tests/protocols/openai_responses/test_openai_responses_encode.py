@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from responses_streams import decoded, encoded, make_route, sent, text_item
 
@@ -22,7 +23,7 @@ from turnout.messages import (
     ToolResult,
     Video,
 )
-from turnout.requests import ModelSettings, OutputSpec, ToolSpec
+from turnout.requests import ModelRequest, ModelSettings, OutputSpec, ToolSpec
 
 PNG = b"\x89PNG\r\n\x1a\n0000"
 PNG_URL = "data:image/png;base64,iVBORw0KGgowMDAw"
@@ -158,7 +159,6 @@ def test_a_system_message_holds_text_only(place):
 
 def test_there_must_be_messages_of_known_roles():
     from turnout.protocols.openai_responses import encode
-    from turnout.requests import ModelRequest
 
     with pytest.raises(InvalidInputError, match="messages is empty"):
         encode(ModelRequest(messages=[]), make_route())
@@ -445,3 +445,12 @@ def test_a_format_that_the_server_refused_is_left_out_with_a_warning():
     output = OutputSpec(schema=SCHEMA, mode="json_schema")
     assert "text" not in encoded(output=output, dropped=["text"])
     assert codes(output=output, dropped=["text"]) == ["dropped_setting"]
+
+
+def test_a_failure_of_the_encoder_that_is_not_about_text_is_not_hidden(monkeypatch):
+    def fail(_):
+        raise UnicodeEncodeError("utf-8", "x", 0, 1, "boom")
+
+    monkeypatch.setattr(msgspec.json, "encode", fail)
+    with pytest.raises(UnicodeEncodeError):
+        encoded()

@@ -64,8 +64,11 @@ class Item:
         return as_text(self.record.get("id"))
 
     def build(self, provider: str, *, is_stored: bool) -> list[Part]:
-        """Return the parts of the message that the item is. `is_stored`: the provider can find the item by its id."""
-        raise NotImplementedError
+        """Return the parts of the message that the item is: the record of a tool, unless it is something else.
+
+        `is_stored`: the provider can find the item by its id.
+        """
+        return [ServerTool(self.kind, self.record)]
 
     def _extra(self, *known: str) -> dict[str, Any]:
         """Return the fields of the record beside `known` ones; a status says only that the item is complete."""
@@ -188,7 +191,7 @@ class ToolItem(Item):
 
     def build(self, provider: str, *, is_stored: bool) -> list[Part]:
         """Return the record, and after it the picture where it is one."""
-        parts: list[Part] = [ServerTool(self.kind, self.record)]
+        parts = super().build(provider, is_stored=is_stored)
         result = self.record.get("result")
         if self.kind == "image_generation_call" and isinstance(result, str) and result:
             image = read_image(result)
