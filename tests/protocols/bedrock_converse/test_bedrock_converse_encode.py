@@ -283,6 +283,7 @@ def test_images_films_sound_and_documents() -> None:
     ("part", "told"),
     [
         (Image(url="https://example.com/cat.png"), "carries no Image by URL but s3://"),
+        (Image(url="s3://[bucket/cat"), "the URL does not show its type"),
         (Image(url="s3://bucket-1/cat"), "the URL does not show its type"),
         (Image(data=b"BM" + bytes(10)), "carries no image/bmp: convert it to one of png, jpeg, gif, webp"),
         (Image(path="cat.png"), "was not read"),
@@ -359,6 +360,14 @@ def test_fields_of_a_message_go_with_it() -> None:
     assert [message["content"] for message in body["messages"]] == [[{"text": "Hi"}], [{"text": "a"}, {"text": "Hi"}]]
     request = ModelRequest(messages=[HI, Message("user", [Text("a")], provider_options={"p": {"x": 1}}), HI])
     assert len(json.loads(encode(request, make_route()).body)["messages"]) == 3
+
+
+def test_odd_options_of_messages_are_the_servers_to_refuse() -> None:
+    odd = Message("assistant", [], provider_options={"p": {"content": "x"}})
+    record = Message.assistant(ServerTool("x", {"toolUse": {"input": 1}}))
+    body = json.loads(encode(ModelRequest(messages=[HI, odd, record, odd]), make_route()).body)
+    assert [message["content"] for message in body["messages"][1:]] == ["x", [{"toolUse": {"input": 1}}], "x"]
+    assert "toolConfig" not in body
 
 
 def test_options_of_the_request_are_merged_in_last_and_tools_are_added() -> None:

@@ -222,6 +222,21 @@ def test_a_turn_with_tools_that_was_begun_without_thoughts_goes_on_without(histo
     assert len(warnings) == (not is_kept)
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"toolConfig": "x"},
+        {"toolConfig": {"toolChoice": "x"}},
+        {"inferenceConfig": {"topP": "x"}},
+        {"messages": ["x", {}, {}]},
+    ],
+)
+def test_odd_options_beside_thinking_are_the_servers_to_refuse(odd) -> None:
+    options = {**think("enabled")["p"], **odd}
+    body = json.loads(encode(ModelRequest(messages=[HI], provider_options={"p": options}), make_route()).body)
+    assert {name: body[name] for name in odd} == odd
+
+
 @pytest.mark.parametrize("more", [{"top_k": 1}, {"thinking": "x"}, {"thinking": {"type": "disabled"}}])
 def test_other_fields_of_a_model_stay_as_they_are(more) -> None:
     request = ModelRequest(messages=[HI], settings=ModelSettings(temperature=0.5), provider_options={"p": {MORE: more}})

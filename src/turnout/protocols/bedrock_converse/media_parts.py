@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from typing import Any
-from urllib.parse import urlsplit
 
 from turnout.errors import InvalidInputError
 from turnout.media import sniff_media_type
@@ -97,7 +96,7 @@ def write_media(part: Media, where: str, names: set[str]) -> dict[str, Any]:
 def _find_format(part: Media, kind: str, media_type: str | None, where: str) -> str:
     formats = _FORMATS[kind]
     if media_type is None:  # of a file in S3 its name tells
-        ending = urlsplit(part.url or "").path.rpartition(".")[2].lower()
+        ending = (part.url or "").rpartition(".")[2].lower()
         ending = _ENDINGS.get(ending, ending)
         found = formats.get(part.media_type or "") or (ending if ending in _TYPES[kind] else None)
         if found is None:

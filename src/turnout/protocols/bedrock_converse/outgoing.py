@@ -10,7 +10,7 @@ from turnout.errors import InvalidInputError
 from turnout.messages import Media, Message, Reasoning, Refusal, Role, ServerTool, Text, ToolCall, ToolResult
 from turnout.protocols.bedrock_converse.media_parts import write_media
 from turnout.protocols.bedrock_converse.own import read_own
-from turnout.protocols.json_reading import is_object, objects
+from turnout.protocols.json_reading import is_array, is_object, objects
 from turnout.protocols.json_values import check_value
 from turnout.requests import merge_deep
 from turnout.responses import Warning
@@ -84,8 +84,9 @@ class _Writer:
 
     def _place(self, role: str, blocks: list[_Wire], options: _Wire) -> None:
         last = self.messages[-1] if self.messages else None
-        if last is not None and last["role"] == role and not options and last.keys() == {"role", "content"}:
-            last["content"] = [*last["content"], *blocks]
+        said = last["content"] if last is not None and last.keys() == {"role", "content"} else None
+        if last is not None and last["role"] == role and not options and is_array(said):
+            last["content"] = [*said, *blocks]
         else:
             self.messages.append({"role": role, "content": blocks, **options})
 
@@ -228,8 +229,8 @@ def _is_block(data: _Wire) -> bool:
     return len(data) == 1 and not BLOCKS.isdisjoint(data)
 
 
-def _trim_end(blocks: list[_Wire]) -> None:
+def _trim_end(blocks: Any) -> None:
     """Take blanks off the end of an answer that the model is to go on with: Claude refuses them."""
-    last = blocks[-1] if blocks else {}
-    if isinstance(last.get("text"), str):
+    last = blocks[-1] if is_array(blocks) and blocks else None
+    if is_object(last) and isinstance(last.get("text"), str):
         blocks[-1] = {**last, "text": last["text"].rstrip()}

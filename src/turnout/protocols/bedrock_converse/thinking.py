@@ -91,10 +91,11 @@ def settle_thinking(body: dict[str, Any], warnings: list[Warning]) -> None:
     kind = thinking.get("type") if is_object(thinking) else None
     if not is_object(more) or kind not in ("enabled", "adaptive"):
         return
-    choice = body.get("toolConfig", {}).get("toolChoice", {})
-    if "any" in choice or "tool" in choice:
+    tools = body.get("toolConfig")
+    choice = tools.get("toolChoice") if is_object(tools) else None
+    if is_object(choice) and ("any" in choice or "tool" in choice):
         _drop(body, more, "the model cannot think where it is made to call a tool", warnings)
-    elif kind == "enabled" and _goes_on_without_thoughts(body["messages"]):
+    elif kind == "enabled" and _goes_on_without_thoughts(objects(body["messages"])):
         _drop(body, more, "the turn that goes on here was begun without it", warnings)
     else:
         _settle_sampling(body, more, warnings)
@@ -113,7 +114,8 @@ def _settle_sampling(body: dict[str, Any], more: dict[str, Any], warnings: list[
     refused: list[tuple[dict[str, Any], str]] = []
     if is_object(config) and config.get("temperature", 1) != 1:
         refused.append((config, "temperature"))
-    if is_object(config) and config.get("topP", 1) < _LEAST_TOP_P:
+    top_p = config.get("topP") if is_object(config) else None
+    if is_object(config) and isinstance(top_p, (int, float)) and top_p < _LEAST_TOP_P:
         refused.append((config, "topP"))
     if "top_k" in more:
         refused.append((more, "top_k"))
@@ -126,9 +128,9 @@ def _settle_sampling(body: dict[str, Any], more: dict[str, Any], warnings: list[
 
 def _goes_on_without_thoughts(messages: list[dict[str, Any]]) -> bool:
     """Whether the last message answers tool calls of an assistant's message that does not begin with thoughts."""
-    if len(messages) < 2 or messages[-1]["role"] != "user" or messages[-2]["role"] != "assistant":
+    if len(messages) < 2 or messages[-1].get("role") != "user" or messages[-2].get("role") != "assistant":
         return False
-    last, before = objects(messages[-1]["content"]), objects(messages[-2]["content"])
+    last, before = objects(messages[-1].get("content")), objects(messages[-2].get("content"))
     has_results = any("toolResult" in block for block in last)
     return has_results and bool(before) and "reasoningContent" not in before[0]
 

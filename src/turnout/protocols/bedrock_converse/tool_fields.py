@@ -50,7 +50,7 @@ def find_called(messages: list[dict[str, Any]]) -> list[str]:
     """Return the names of the client's tools that the conversation calls, each once."""
     blocks = [block.get("toolUse") for message in messages for block in objects(message["content"])]
     calls = [call for call in blocks if is_object(call) and call.get("type") != "server_tool_use"]
-    return list(dict.fromkeys(call["name"] for call in calls))
+    return list(dict.fromkeys([call["name"] for call in calls if isinstance(call.get("name"), str)]))
 
 
 def _write_tool(tool: ToolSpec, route: Route) -> dict[str, Any]:
