@@ -294,7 +294,8 @@ _NAMES = [
 _WORDS = [
     "message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta",
     "message_stop", "error", "text", "thinking", "redacted_thinking", "tool_use", "server_tool_use",
-    "text_delta", "thinking_delta", "input_json_delta", "signature_delta", "citations_delta", "end_turn", '{"a":', "e30=",
+    "text_delta", "thinking_delta", "input_json_delta", "signature_delta", "citations_delta", "end_turn",
+    '{"a":', "e30=",
 ]
 # fmt: on
 JSON = st.recursive(
