@@ -133,7 +133,8 @@ def encode(protocol: WireProtocol, request: ModelRequest, route: Route, dropped:
         from turnout.call.media import name_largest  # here: an error is rare
 
         largest = name_largest(request)
-        cure = f"{largest}: send a smaller one, or less history" if largest else "send less history"
+        history = "send shorter texts" if request.task == "embedding" else "send less history, or shorter texts"
+        cure = f"{largest}: send a smaller one, or less history" if largest else history
         raise InvalidInputError(
             f"the request is {len(encoded.body):,} bytes and `{route.provider}` takes {limit:,}: {cure}",
             provider=route.provider, model=route.model, url=route.url,

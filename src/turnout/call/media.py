@@ -25,6 +25,9 @@ _AT_ONCE = 4
 _OWN_SCHEMES = {"bedrock_converse": "s3://"}
 """The only URLs that a wire format has a field for, where it takes no others."""
 
+_MORE_SCHEMES = {"bedrock_converse": ("s3://",), "gemini": ("gs://",), "vertex_gemini": ("gs://",)}
+"""What beside http and https a wire format's own servers read: the storage of their cloud."""
+
 
 class FetchedMedia:
     """What one run has fetched, by URL: every step, try and candidate of it shares one, so that a URL is fetched once.
@@ -85,13 +88,16 @@ async def inline_media(
     The request itself where there is none. Raises `InvalidInputError`, which names the part and the URL, for what
     cannot be fetched.
     """
-    wanted = [
+    remote = [
         (index, at, part)
         for index, message in enumerate(request.messages)
         if message.role != "assistant"  # its media are not sent back
         for at, part in enumerate(message.content)
-        if isinstance(part, Media) and part.is_remote and not _takes_url(part, route)
+        if isinstance(part, Media) and part.is_remote
     ]
+    for index, at, part in remote:
+        _check_scheme(part, f"messages[{index}].content[{at}]", route)
+    wanted = [found for found in remote if not _takes_url(found[2], route)]
     if not wanted:
         return request
     await fetched.load([part.url or "" for _, _, part in wanted], transport)
@@ -107,6 +113,20 @@ async def inline_media(
         places.setdefault(index, {})[at] = _place(part, found)
     messages = [_replace(message, places.get(index)) for index, message in enumerate(request.messages)]
     return structs.replace(request, messages=messages)
+
+
+def _check_scheme(part: Media, where: str, route: Route) -> None:
+    """Refuse a URL that names no file of the web: what a server makes of ``file:`` is its own affair."""
+    url = part.url or ""
+    own = _MORE_SCHEMES.get(route.protocol, ())
+    if url[:8].lower().startswith(("http://", "https://")) or url.startswith(own):
+        return
+    name = type(part).__name__
+    shown = url.partition(":")[0][:20] + ":" if ":" in url else "no scheme"
+    raise InvalidInputError(
+        f"{where}: the URL of the {name} has {shown}; give http, https or data: for a file of this machine"
+        f" `{name}(path=…)`, for bytes `{name}(data=…)`"
+    )
 
 
 def _takes_url(part: Media, route: Route) -> bool:
