@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Sequence
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, TypeGuard, cast, get_args, runtime_checkable
 
 from msgspec import Struct, field, structs
 
 from turnout.context import RequestContext
 from turnout.errors import BlockedError, InvalidInputError
-from turnout.messages import Message, Text
+from turnout.messages import Message, Part, Text
 
 
 class Block(Struct, frozen=True):
@@ -155,9 +155,24 @@ async def _settle(verdict: Any) -> Any:
     return await verdict if inspect.isawaitable(verdict) else verdict
 
 
+_PARTS = get_args(Part)
+
+
+def is_message(value: object) -> TypeGuard[Message]:
+    """Tell whether a guard's word is a message."""
+    return isinstance(value, Message)
+
+
 def _read_messages(guard: object, verdict: object) -> list[Message]:
     items = list(cast("Sequence[object]", verdict)) if isinstance(verdict, (list, tuple)) else [None]
-    if not all(isinstance(item, Message) for item in items):
+    for item in items:
+        odd = [type(part).__name__ for part in item.content if not isinstance(part, _PARTS)] if is_message(item) else []
+        if odd:
+            raise InvalidInputError(
+                f"check_input of {type(guard).__name__} returned a message that holds a {odd[0]}: its content is a list"
+                " of parts, as in Message.user(…)"
+            )
+    if not all(is_message(item) for item in items):
         raise InvalidInputError(
             f"check_input of {type(guard).__name__} returned a {type(cast('object', verdict)).__name__}:"
             " return a list of messages, Block(reason), or None"
@@ -167,6 +182,13 @@ def _read_messages(guard: object, verdict: object) -> list[Message]:
 
 def _read_output(guard: object, message: Message, verdict: object) -> Message:
     if isinstance(verdict, Message):
+        odd = [type(part).__name__ for part in verdict.content if not isinstance(part, _PARTS)]
+        if verdict.role != "assistant" or odd:
+            what = f"a message that holds a {odd[0]}" if odd else f"a message of the {verdict.role}"
+            raise InvalidInputError(
+                f"check_output of {type(guard).__name__} returned {what}: return one of the assistant, whose content"
+                " is a list of parts, as in Message.assistant(…)"
+            )
         return verdict
     if isinstance(verdict, str):
         return map_text(message, verdict)
