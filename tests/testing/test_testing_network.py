@@ -163,10 +163,17 @@ def test_blocked(block_network):
     with pytest.raises(Exception, match="network is blocked"):
         socket.create_connection(("192.0.2.1", 80))
 
-@pytest.mark.parametrize("name", ["a/b c"])
+seen = set()
+
+@pytest.mark.parametrize("name", ["a/b c", "a b/c", "a_b_c", "simple"])
 def test_tape(turnout_cassette, name, request):
     assert turnout_cassette.path.parent == request.path.parent / "cassettes"
-    assert turnout_cassette.path.name == "test_user.test_tape_a_b_c.jsonl"
+    assert turnout_cassette.path.name.startswith("test_user.test_tape_" + name[:1])
+    seen.add(turnout_cassette.path.name)
+
+def test_tapes_have_files_of_their_own(turnout_cassette):
+    assert len(seen) == 4
+    assert turnout_cassette.path.name == "test_user.test_tapes_have_files_of_their_own.jsonl"
 """
 
 
@@ -191,7 +198,7 @@ def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
 def test_the_fixtures_in_a_project_of_a_user(tmp_path: Path) -> None:
     (tmp_path / "test_user.py").write_text(USER_TESTS)
     done = run_pytest(tmp_path)
-    assert "3 passed" in done.stdout, done.stdout + done.stderr
+    assert "7 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_the_mode_of_cassettes_is_an_option(tmp_path: Path) -> None:

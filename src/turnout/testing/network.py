@@ -18,6 +18,10 @@ _CONNECTING = ("connect", "connect_ex", "sendto", "sendmsg")
 """The methods of a socket that name the other side."""
 
 
+_LOOK_UPS = ("gethostbyname", "gethostbyname_ex", "gethostbyaddr", "getnameinfo")
+"""The functions that ask a name server without a socket of Python's."""
+
+
 class NetworkBlockedError(ConfigurationError):
     """A connection to another machine was tried while `block_network` holds; the message names it."""
 
@@ -32,6 +36,7 @@ class _Block:
         self.resolved: set[str] = set()
         self.found: dict[str, Any] = {}
         self.look_up: Any = None
+        self.look_ups: dict[str, Any] = {}
 
 
 @cache
@@ -73,6 +78,9 @@ def _install(block: _Block) -> None:
             setattr(kind, name, _guard(block, name, getattr(kind, name)))
     block.look_up = socket.getaddrinfo
     socket.getaddrinfo = _guard_look_up(block, block.look_up)
+    block.look_ups = {name: getattr(socket, name) for name in _LOOK_UPS}
+    for name, look_up in block.look_ups.items():
+        setattr(socket, name, _guard_name(block, look_up))
 
 
 def _restore(block: _Block) -> None:
@@ -82,6 +90,8 @@ def _restore(block: _Block) -> None:
         elif name in vars(socket.socket):
             delattr(socket.socket, name)
     socket.getaddrinfo = block.look_up
+    for name, look_up in block.look_ups.items():
+        setattr(socket, name, look_up)
     block.resolved.clear()
 
 
@@ -111,6 +121,20 @@ def _guard_look_up(block: _Block, look_up: Callable[..., Any]) -> Callable[..., 
         found = look_up(host, port, *arguments, **options)
         if host in block.allowed:
             block.resolved.update(str(entry[4][0]) for entry in found)
+        return found
+
+    return guarded
+
+
+def _guard_name(block: _Block, look_up: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an older function that asks for one host, or for an address and a port, under guard."""
+
+    def guarded(asked: Any, *arguments: Any) -> Any:
+        host, port = asked[:2] if isinstance(asked, tuple) else (asked, None)  # pyright: ignore[reportUnknownVariableType]
+        _check(block, host.decode("ascii", "replace") if isinstance(host, bytes) else str(host), port)  # pyright: ignore[reportUnknownArgumentType]
+        found = look_up(asked, *arguments)
+        if host in block.allowed and found:
+            block.resolved.update([found] if isinstance(found, str) else found[2] if len(found) > 2 else ())
         return found
 
     return guarded

@@ -6,6 +6,7 @@ Its entry point loads it wherever turnout is installed, so it imports nothing of
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -52,10 +53,14 @@ def block_network() -> Iterator[None]:
 def turnout_cassette(request: pytest.FixtureRequest) -> Transport:
     """Return a transport that records and plays the calls of this test: ``Agent(model=…, transport=turnout_cassette)``.
 
-    The file is ``cassettes/<module>.<test>.jsonl`` beside the test. ``--turnout-cassettes=replay`` (for CI) only plays,
+    The file is ``cassettes/<module>.<test>.jsonl`` beside the test, with a hash in its name where the name of
+    the test holds what a file name should not. ``--turnout-cassettes=replay`` (for CI) only plays,
     ``=record`` records anew.
     """
     from turnout.testing import cassette
 
-    name = re.sub(r"[^\w.-]+", "_", f"{request.path.stem}.{request.node.name}").strip("_")
+    own = f"{request.path.stem}.{request.node.name}"
+    name = re.sub(r"[^\w.-]+", "_", own).strip("_")
+    if name != own:  # two tests whose names differ in what was replaced have two files
+        name = f"{name[:150]}.{sha256(own.encode('utf-8', 'replace')).hexdigest()[:8]}"
     return cassette(request.path.parent / "cassettes" / f"{name}.jsonl", cast("Mode", request.config.getoption(_MODE)))

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from turnout.errors import redact_bytes, redact_url
 from turnout.routing.route import is_secret_header
+from turnout.testing.redaction import redact_events, redact_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,7 +85,7 @@ def taped_request(request: HTTPRequest, secrets: Sequence[str]) -> TapedRequest:
     body = redact(request.body, secrets)
     url = redact(redact_url(request.url).encode(), secrets).decode()
     try:
-        return TapedRequest(method=request.method, url=url, json=msgspec.json.decode(body))
+        return TapedRequest(method=request.method, url=url, json=redact_names(msgspec.json.decode(body)))
     except (ValueError, RecursionError):
         pass
     try:
@@ -96,10 +97,11 @@ def taped_request(request: HTTPRequest, secrets: Sequence[str]) -> TapedRequest:
 def write_answer(
     status: int, headers: Mapping[str, str], pieces: Sequence[bytes], secrets: Sequence[str], *, is_whole: bool
 ) -> TapedAnswer:
-    """Return an answer as it is recorded; where a secret lies across two pieces, they become one."""
+    """Return an answer as it is recorded; where a secret lies across two pieces or events, they become one."""
     body = b"".join(pieces)
     clean = [redact(piece, secrets) for piece in pieces]
-    if b"".join(clean) != (whole := redact(body, secrets)):
+    whole = redact(redact_events(body, lambda text: redact(text, secrets)), secrets)
+    if b"".join(clean) != whole:
         clean = [whole]
     kept = {name: redact(value.encode(), secrets).decode() for name, value in headers.items() if _may_keep(name)}
     try:
