@@ -54,6 +54,7 @@ class JsonSchemaPart:
         from referencing.jsonschema import EMPTY_REGISTRY
 
         try:
+            msgspec.json.encode(self.given)  # it is sent: a default of Python's own would fail there
             schema = _drop_foreign_patterns(self.given)
             kind: Any = cast("Any", validators).validator_for(schema, default=Draft202012Validator)
             kind.check_schema(schema)

@@ -13,7 +13,7 @@ from turnout.tools.results import make_writable, render_result
 from turnout.tools.tool import Tool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 MAX_MESSAGE = 4000
 """Characters of an exception's message that the model is shown."""
@@ -31,7 +31,13 @@ async def run_tool(tool: Tool, arguments: dict[str, Any], context: RequestContex
         converted = convert_arguments(tool, arguments)
     except (SchemaMismatch, InvalidToolError) as error:
         return explain_arguments(tool, error)
-    given = (context if context is not None else RequestContext(),) if tool.signature.takes_context else ()
+    given: tuple[RequestContext, ...] = ()
+    if tool.signature.takes_context:
+        told = context if context is not None else RequestContext()
+        if tool.signature.context_keyword:
+            converted = {**converted, tool.signature.context_keyword: told}
+        else:
+            given = (told,)
     return await _run_limited(tool, given, converted)
 
 
@@ -96,9 +102,19 @@ class ToolFailure(Exception):
 
 async def _call(function: Callable[..., Any], given: tuple[Any, ...], arguments: dict[str, Any]) -> Any:
     if is_async(function):
-        return await function(*given, **arguments)
+        return await _finish(function(*given, **arguments))
     value = await _call_in_thread(function, given, arguments)
-    return await value if hasattr(value, "__await__") else value
+    return await _finish(value) if hasattr(value, "__await__") else value
+
+
+async def _finish(value: Awaitable[Any]) -> Any:
+    """Await `value` in a task of its own: a tool that cancels its task must not look like a caller who gave up."""
+    import asyncio
+
+    async def wait() -> Any:
+        return await value
+
+    return await asyncio.create_task(wait())
 
 
 def is_async(function: Callable[..., Any]) -> bool:

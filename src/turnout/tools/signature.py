@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import typing
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -18,7 +19,7 @@ from turnout.schemas.reading import TypeReader
 from turnout.schemas.records import NO_DEFAULT, RecordField
 from turnout.schemas.types import ArgumentsSchema, TypeSchema
 
-_CONTEXT = "RequestContext"
+_CONTEXT_NAME = re.compile(r"(?:None\|)?(?:[\w.]*\bOptional\[)?(?:\w+\.)*RequestContext\]?(?:\|None)?")
 
 
 class Signature(Struct, frozen=True, kw_only=True):
@@ -28,6 +29,7 @@ class Signature(Struct, frozen=True, kw_only=True):
     schema: dict[str, Any]
     convert: Callable[[Any], dict[str, Any]]
     takes_context: bool = False
+    context_keyword: str | None = None
     returns_nothing: bool = False
 
 
@@ -35,19 +37,22 @@ def read_signature(function: Callable[..., Any], name: str) -> Signature:
     """Read what a model must give `function`. Raises `InvalidToolError` that names the parameter at fault."""
     plain, bound = _unwrap(function)
     parameters = [parameter for parameter in _parameters(function, name) if parameter.name not in bound]
-    takes_context = _takes_context(plain, parameters, name)
+    _refuse_generators(plain, name)
+    context = _find_context(plain, parameters, name)
     documentation = read_docstring(_docstring(function, plain))
     reader = TypeReader()
     fields = [
         _read_field(plain, parameter, documentation.parameters.get(parameter.name, ""), reader, name)
-        for parameter in parameters[takes_context:]
+        for parameter in parameters
+        if parameter is not context
     ]
     arguments = ArgumentsSchema(fields)
     return Signature(
         description=documentation.text,
         schema=arguments.schema,
         convert=arguments.convert,
-        takes_context=takes_context,
+        takes_context=context is not None,
+        context_keyword=_keyword(context),
         returns_nothing=getattr(plain, "__annotations__", {}).get("return", ...) in (None, "None"),
     )
 
@@ -59,7 +64,10 @@ def read_schema(function: Callable[..., Any], schema: dict[str, Any], name: str)
     whole = {"type": "object", **schema}
     if "properties" not in whole and not whole.keys() & {"$ref", "anyOf", "oneOf", "allOf"}:
         whole["properties"] = {}
-    plain, _ = _unwrap(function)
+    plain, bound = _unwrap(function)
+    _refuse_generators(plain, name)
+    parameters = [parameter for parameter in _parameters(function, name) if parameter.name not in bound]
+    context = _find_context(plain, parameters, name)
     try:
         checker: TypeSchema[dict[str, Any]] = TypeSchema(whole)
     except InvalidToolError as error:
@@ -68,7 +76,8 @@ def read_schema(function: Callable[..., Any], schema: dict[str, Any], name: str)
         description=read_docstring(_docstring(function, plain)).text,
         schema=whole,
         convert=checker.convert,
-        takes_context=_takes_context(plain, _parameters(function, name), name),
+        takes_context=context is not None,
+        context_keyword=_keyword(context),
         returns_nothing=getattr(plain, "__annotations__", {}).get("return", ...) in (None, "None"),
     )
 
@@ -122,18 +131,39 @@ def _parameters(function: Callable[..., Any], name: str) -> list[inspect.Paramet
         ) from None
 
 
-def _takes_context(plain: Any, parameters: list[inspect.Parameter], name: str) -> bool:
-    """Return whether the first parameter is the request context; anywhere else it is an error."""
-    places = [index for index, parameter in enumerate(parameters) if _is_context(plain, parameter)]
-    if any(places):
-        raise InvalidToolError(f"tool {name}: the RequestContext must be the first parameter")
-    return bool(places)
+def _refuse_generators(plain: Any, name: str) -> None:
+    if inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain):
+        raise InvalidToolError(f"tool {name} yields, and a model reads one result: return a list instead")
+
+
+def _find_context(plain: Any, parameters: list[inspect.Parameter], name: str) -> inspect.Parameter | None:
+    """Return the parameter for the request context: the first one, or one that is given by keyword only."""
+    found = [parameter for parameter in parameters if _is_context(plain, parameter)]
+    if not found:
+        return None
+    if len(found) > 1 or (found[0] is not parameters[0] and found[0].kind is not inspect.Parameter.KEYWORD_ONLY):
+        raise InvalidToolError(
+            f"tool {name}: the RequestContext must be the first parameter, or the only one of its type after a `*`"
+        )
+    return found[0]
+
+
+def _keyword(context: inspect.Parameter | None) -> str | None:
+    is_keyword = context is not None and context.kind is inspect.Parameter.KEYWORD_ONLY
+    return context.name if is_keyword and context is not None else None
 
 
 def _is_context(plain: Any, parameter: inspect.Parameter) -> bool:
     annotation = parameter.annotation
-    if isinstance(annotation, str):  # often imported for the type checker only
-        return annotation.replace(" ", "").removesuffix("|None").strip("'\"").rpartition(".")[2] == _CONTEXT
+    if isinstance(annotation, str):
+        try:
+            annotation = _resolve(plain, parameter, "")
+        except InvalidToolError:  # often imported for the type checker only
+            return _CONTEXT_NAME.fullmatch(re.sub(r"[\s'\"]", "", annotation)) is not None
+    if typing.get_origin(annotation) is typing.Annotated:
+        annotation = typing.get_args(annotation)[0]
+    if hasattr(annotation, "__value__"):  # an alias made with `type`
+        annotation = annotation.__value__
     return annotation is RequestContext or RequestContext in typing.get_args(annotation)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
@@ -42,10 +43,19 @@ class Tool:
         timeout_s: float | None = None,
     ) -> None:
         if not callable(function):
-            raise InvalidToolError(f"a tool is a function: {function!r} cannot be called")
+            raise InvalidToolError(f"a tool is a function: a {type(function).__name__} cannot be called")
+        _check_options(name, description, parameters, needs_approval)
+        inner: object = function
+        if isinstance(inner, Tool):  # what it says holds where nothing else is said
+            name = inner._given_name if name is None else name
+            description = inner._given_description if description is None else description
+            parameters = inner.parameters if parameters is None else parameters
+            needs_approval = needs_approval or inner.needs_approval
+            timeout_s = inner.timeout_s if timeout_s is None else timeout_s
+            function = inner.function
         if timeout_s is not None and not (isinstance(timeout_s, (int, float)) and timeout_s > 0):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidToolError(f"timeout_s is {timeout_s!r}: give seconds above 0, or None for no limit")
-        self.function = function
+        self.function: Callable[..., Any] = function
         self.parameters = None if parameters is None else dict(parameters)
         self.needs_approval = needs_approval
         self.timeout_s = timeout_s
@@ -64,6 +74,15 @@ class Tool:
             return self
         bound: Any = self.function.__get__(instance, owner)  # pyright: ignore[reportFunctionMemberAccess, reportUnknownVariableType, reportUnknownMemberType, reportAttributeAccessIssue]
         return self.replace(function=bound)
+
+    def __deepcopy__(self, memo: object) -> Tool:
+        return self  # nothing in it changes
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        module, name = getattr(self.function, "__module__", None), getattr(self.function, "__qualname__", "")
+        if isinstance(module, str) and _find(module, name) is self:
+            return _find, (module, name)  # what decorates a function has taken its name
+        return _make, (type(self), self._facts())
 
     def __repr__(self) -> str:
         return f"Tool({self.name!r})"
@@ -100,7 +119,7 @@ class Tool:
         What a `needs_approval` function raises is raised: a broken check lets nothing pass.
         """
         needs = self.needs_approval
-        answer: object = needs(arguments, context) if callable(needs) else needs
+        answer: object = needs(deepcopy(arguments), context) if callable(needs) else needs
         if hasattr(answer, "__await__"):
             getattr(answer, "close", lambda: None)()
             raise InvalidToolError(f"tool {self.name}: needs_approval is an async function: give a plain one")
@@ -108,7 +127,10 @@ class Tool:
 
     def replace(self, **changes: Any) -> Tool:
         """Return the tool with other `function`, `name`, `description`, `needs_approval` or `timeout_s`."""
-        facts: dict[str, Any] = {
+        return type(self)(**{**self._facts(), **changes})
+
+    def _facts(self) -> dict[str, Any]:
+        return {
             "function": self.function,
             "name": self._given_name,
             "description": self._given_description,
@@ -116,7 +138,6 @@ class Tool:
             "needs_approval": self.needs_approval,
             "timeout_s": self.timeout_s,
         }
-        return type(self)(**{**facts, **changes})
 
 
 class TypedTool(Tool, Generic[P, R]):
@@ -149,6 +170,34 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     if function is not None:
         return TypedTool(function, **options)
     return lambda decorated: TypedTool(decorated, **options)  # pyright: ignore[reportUnknownLambdaType, reportUnknownVariableType, reportUnknownArgumentType]
+
+
+def _make(kind: type[Tool], facts: dict[str, Any]) -> Tool:
+    return kind(**facts)
+
+
+def _find(module: str, name: str) -> Any:
+    """Return what a module calls `name`, such as ``Desk.answer``; `None` where it knows no such thing."""
+    from importlib import import_module
+
+    try:
+        found: Any = import_module(module)
+        for step in name.split("."):
+            found = getattr(found, step)
+    except (ImportError, AttributeError):
+        return None
+    return found
+
+
+def _check_options(name: object, description: object, parameters: object, needs_approval: object) -> None:
+    """Refuse what is of the wrong type where it is written, not where a model first needs it."""
+    for word, text in (("name", name), ("description", description)):
+        if text is not None and not isinstance(text, str):
+            raise InvalidToolError(f"{word}= of a tool is a {type(text).__name__}: give a string")
+    if parameters is not None and not isinstance(parameters, Mapping):
+        raise InvalidToolError(f"parameters= of a tool is a {type(parameters).__name__}: give a JSON schema (a dict)")
+    if not isinstance(needs_approval, bool) and not callable(needs_approval):
+        raise InvalidToolError(f"needs_approval= is {needs_approval!r}: give True, False, or a function")
 
 
 def check_name(name: str) -> str:
