@@ -10,7 +10,8 @@ from turnout.requests import ModelRequest
 class ParsedRequest(Struct, frozen=True, kw_only=True):
     """A request of a client: the model that it names, and what it asks of it.
 
-    Fields of the body that turnout has no word for are in ``request.provider_options["*"]``, so that nothing is lost.
+    Fields of the body that turnout has no word for are in `provider_options` of the request, under ``"*"`` or the
+    name of the wire format, so that nothing is lost.
     """
 
     model: str

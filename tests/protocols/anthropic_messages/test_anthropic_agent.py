@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 
 import pytest
 from anthropic_wire import START, STOP, begin, ending, pack, piece
 
-from provider import Provider, reply, stream
+from provider import Exchange, Provider, reply, stream
 from turnout import Agent, ModelConfig, tool
 from turnout.errors import AuthenticationError, ProviderStreamError
+from turnout.protocols.bedrock_converse.frames import write_event
 
 
 @pytest.fixture
@@ -83,3 +85,24 @@ async def test_errors(server):
         async for _ in make_agent(server).stream("Hi", max_retries=0):
             pass
     assert caught.value.text == "Hel"
+
+
+async def test_a_stream_in_the_frames_of_bedrock(server):
+    events = [START, begin(0, type="text", text=""), piece(0, "text_delta", text="Hello"), ending(), STOP]
+    wrapped = [{"bytes": b64encode(event).decode(), "p": "ab"} for event in events]
+    frames = [write_event("chunk", event) for event in wrapped]
+
+    async def play(exchange: Exchange) -> None:
+        await exchange.head(200, "application/vnd.amazon.eventstream", transfer_encoding="chunked")
+        for each in frames:
+            await exchange.chunked(each)
+        await exchange.end()
+
+    server.script(play)
+    base = server.url.removesuffix("/v1")
+    model = ModelConfig(id="claude-x", url=base, protocol="bedrock_anthropic", api_key="k")
+    run = Agent(model=model).stream("Hi")
+    assert "".join([text async for text in run.text_stream]) == "Hello"
+    sent = server.requests[0]
+    assert sent.path == "/model/claude-x/invoke-with-response-stream"
+    assert sent.json["anthropic_version"] == "bedrock-2023-05-31"

@@ -18,7 +18,7 @@ _CHOICES = {"auto": "auto", "required": "any", "none": "none"}
 
 
 def add_tools(body: dict[str, Any], request: ModelRequest, route: Route, refused: frozenset[str]) -> set[str]:
-    """Write the tools of `request` and which of them it chooses into `body`; return the fields that were made of them."""
+    """Write the tools of `request`, and its choice of them, into `body`; return the fields that were made of them."""
     body["tools"] = [_write_tool(tool, route) for tool in request.tools]
     choice: dict[str, Any] | None = None
     if request.tool_choice is not None:
