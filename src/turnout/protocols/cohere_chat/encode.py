@@ -1,0 +1,98 @@
+"""A request as bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from turnout.errors import InvalidInputError
+from turnout.protocols import EncodedRequest
+from turnout.protocols.cohere_chat.outgoing import write_messages
+from turnout.protocols.cohere_chat.settings import write_settings
+from turnout.protocols.json_values import check_value
+from turnout.requests import merge_deep
+from turnout.routing.hosts import join_path
+from turnout.schemas import inline_refs
+
+if TYPE_CHECKING:
+    from turnout.requests import ModelRequest, ToolSpec
+    from turnout.responses import Warning
+    from turnout.routing.route import Route
+
+CHOICES = {"required": "REQUIRED", "none": "NONE"}
+"""Tool choices and their words; there is none for ``"auto"``, which is what happens without one."""
+
+_PATH = "/chat"
+
+
+def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozenset()) -> EncodedRequest:
+    """Return `request` as the bytes to send, and the URL: ``{base}/chat``, the base ends in ``/v2``.
+
+    Fields in `dropped` (the server refused them before) or in the quirks' `rejected_fields` are left out with a
+    warning. `provider_options` of the route's provider (`documents`, `safety_mode`, `citation_options`) are merged in
+    last, over those for every provider (``"*"``). Raises `InvalidInputError` for what the wire cannot carry.
+    """
+    warnings: list[Warning] = []
+    refused = dropped.union(route.quirks.rejected_fields)
+    body: dict[str, Any] = {
+        "model": route.model,
+        "messages": write_messages(request.messages, route.provider, warnings),
+    }
+    translated = write_settings(body, request, route, refused, warnings)
+    _add_tools(body, request, route)
+    if request.stream:
+        body["stream"] = True
+    options = merge_deep(request.provider_options.get("*", {}), request.provider_options.get(route.provider, {}))
+    if options:
+        where = f"provider_options[{route.provider!r}]"
+        check_value(options, where)
+        if "stream" in options and options["stream"] is not request.stream:
+            raise InvalidInputError(
+                f"{where}.stream: cannot be set here: call `stream` for a stream, `generate` for a whole answer"
+            )
+        body = merge_deep(body, options)
+    headers = {
+        "content-type": "application/json",
+        "accept": "text/event-stream" if request.stream else "application/json",
+    }
+    base = route.base_url.partition("?")[0]
+    return EncodedRequest(
+        body=_to_bytes(body),
+        headers=headers,
+        translated=frozenset(translated - options.keys()),
+        warnings=tuple(warnings),
+        url=join_path(route.base_url, "" if base.endswith(_PATH) else _PATH),
+    )
+
+
+def _add_tools(body: dict[str, Any], request: ModelRequest, route: Route) -> None:
+    """Write tools, tool choice and structured output; a tool that has to be called is the only one that is offered."""
+    if request.tools:
+        choice = request.tool_choice or "auto"
+        tools = [tool for tool in request.tools if choice in ("auto", *CHOICES) or tool.name == choice]
+        body["tools"] = [_write_tool(tool, route) for tool in tools]
+        if choice != "auto":
+            body["tool_choice"] = CHOICES.get(choice, "REQUIRED")
+    if request.output is not None:
+        held = {"json_schema": _fit(request.output.schema, route)} if request.output.mode == "json_schema" else {}
+        body["response_format"] = {"type": "json_object", **held}
+
+
+def _write_tool(tool: ToolSpec, route: Route) -> dict[str, Any]:
+    check_value(tool.parameters, f"parameters of the tool `{tool.name}`")
+    schema: dict[str, Any] = {"type": "object", "properties": {}, **tool.parameters}
+    function = {"name": tool.name, "description": tool.description, "parameters": _fit(schema, route)}
+    return {"type": "function", "function": function}
+
+
+def _fit(schema: dict[str, Any], route: Route) -> dict[str, Any]:
+    return schema if route.quirks.takes_refs else inline_refs(schema)
+
+
+def _to_bytes(body: dict[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(body)
+    except UnicodeEncodeError:
+        check_value(body, "request")  # raises with the place
+        raise

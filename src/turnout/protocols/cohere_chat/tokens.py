@@ -1,0 +1,37 @@
+"""The `usage` of an answer as a `Usage`, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from turnout.protocols.json_reading import as_count, is_object
+from turnout.usage import Usage
+
+
+def read_usage(told: object) -> Usage | None:
+    """Return the tokens that a `usage` tells; `None` where it tells none.
+
+    `tokens` are those that were used, `billed_units` those that are paid for, which leave out the provider's own
+    prompts; the first count. `cached_tokens` are among the input (recorded traffic shows it).
+    """
+    if not is_object(told):
+        return None
+    holders = [holder for name in ("tokens", "billed_units") if is_object(holder := told.get(name))]
+    given, answered = _first(holders, "input_tokens"), _first(holders, "output_tokens")
+    if given is None and answered is None:
+        return None
+    total = None if given is None or answered is None else given + answered
+    cached = as_count(told.get("cached_tokens"))
+    return Usage(input_tokens=given, output_tokens=answered, total_tokens=total, cached_input_tokens=cached)
+
+
+def write_usage(usage: Usage) -> dict[str, Any]:
+    """Return `usage` as the wire has it."""
+    counts = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
+    tokens = {name: count for name, count in counts.items() if count is not None}
+    cached = {} if usage.cached_input_tokens is None else {"cached_tokens": usage.cached_input_tokens}
+    return {"billed_units": tokens, "tokens": tokens, **cached}
+
+
+def _first(holders: list[dict[str, Any]], name: str) -> int | None:
+    return next((count for holder in holders if (count := as_count(holder.get(name))) is not None), None)
