@@ -17,10 +17,16 @@ def _schemas() -> dict[str, Any]:
 
 
 def _loosen(schema: Any) -> Any:
-    """Make every `oneOf` an `anyOf`: a message of the user fits two of its forms, which differ in optional fields."""
-    if isinstance(schema, dict):
-        return {("anyOf" if key == "oneOf" else key): _loosen(each) for key, each in schema.items()}
-    return [_loosen(each) for each in schema] if isinstance(schema, list) else schema
+    """Return the schema with `anyOf` in place of `oneOf`, and with OpenAPI 3.0's `nullable` in JSON schema's words.
+
+    A message of the user fits two of its forms, which differ in optional fields only.
+    """
+    if isinstance(schema, list):
+        return [_loosen(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {("anyOf" if key == "oneOf" else key): _loosen(each) for key, each in schema.items()}
+    return {"anyOf": [made, {"type": "null"}]} if made.pop("nullable", None) is True else made
 
 
 @cache

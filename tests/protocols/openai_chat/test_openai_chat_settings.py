@@ -122,6 +122,7 @@ def test_temperature_is_left_out_with_a_warning_only_where_the_model_is_known_to
     assert sent(Model(id="p/m", supports_temperature=True), **given_)[:2] == (given_, [])
     body, codes, _ = sent(Model(id="p/m", supports_temperature=False), **given_)
     assert (body, codes) == ({"top_k": 3}, ["dropped_setting", "dropped_setting"])
+    assert sent(Model(id="p/m", supports_temperature=False), top_k=3)[:2] == ({"top_k": 3}, [])
 
 
 def test_parallel_calls_are_spoken_of_only_beside_tools():
