@@ -88,7 +88,10 @@ def positional(c: RequestContext, /, x: int = 1) -> str:
     return by_name(c, x)
 
 
-@pytest.mark.parametrize("function", [by_name, keyword_only, optional, aliased, maybe, noted, hidden, positional])
+SPELLINGS: list[Any] = [by_name, keyword_only, optional, aliased, maybe, noted, hidden, positional]
+
+
+@pytest.mark.parametrize("function", SPELLINGS)
 async def test_the_context_is_found_however_it_is_written(function: Any) -> None:
     made = as_tool(function)
     assert list(made.spec.parameters["properties"]) == ["x"]
