@@ -153,6 +153,7 @@ def test_options_of_messages_and_parts_are_merged_into_them():
         (Video(url="https://youtu.be/x"), {"fileData": {"fileUri": "https://youtu.be/x", "mimeType": "video/mp4"}}),
         (File(url="gs://b/f", media_type="text/csv"), {"fileData": {"fileUri": "gs://b/f", "mimeType": "text/csv"}}),
         (Audio(url="https://h/sound"), {"fileData": {"fileUri": "https://h/sound"}}),
+        (Image(url="https://[::1/a.png#x"), {"fileData": {"fileUri": "https://[::1/a.png#x", "mimeType": "image/png"}}),
     ],
 )
 def test_media_go_by_value_or_by_uri(part, written):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from base64 import b64decode
 from typing import Any
-from urllib.parse import urlsplit
 
 from turnout.errors import InvalidInputError
 from turnout.messages import Audio, File, Image, Media, Video
@@ -53,7 +52,8 @@ def write_media(part: Media, where: str, *, is_vertex: bool) -> dict[str, Any]:
 
 def _write_type(part: Media, where: str, *, is_vertex: bool) -> dict[str, str]:
     """Return the type of what a URL points to: Vertex AI must be told, the Gemini API looks for itself."""
-    ending = urlsplit(part.url or "").path.rpartition(".")[2].lower()
+    path = (part.url or "").partition("#")[0].partition("?")[0]  # no parser: any text may stand for a URL
+    ending = path.rpartition(".")[2].lower()
     found = part.media_type or _ENDINGS.get(ending) or ("video/mp4" if isinstance(part, Video) else None)
     if found is None and is_vertex:
         name = type(part).__name__
