@@ -41,6 +41,7 @@ PROTOCOLS = (
     "vertex_anthropic",
     "bedrock_anthropic",
     "bedrock_converse",
+    "cohere_chat",
 )
 """The names of the wire formats that turnout speaks."""
 

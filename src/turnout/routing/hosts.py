@@ -16,6 +16,7 @@ ENDPOINTS = {
     "gemini": "",
     "vertex_gemini": "",
     "bedrock_converse": "",
+    "cohere_chat": "",
 }
 """The path that each wire format adds to the base URL; empty where its `encode` writes the URL of each request."""
 
