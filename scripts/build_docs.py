@@ -8,12 +8,14 @@ same catalog gives the same bytes. Other pages are written by hand, but for what
 from __future__ import annotations
 
 import argparse
+import ast
 import inspect
 import json
 import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,11 +23,16 @@ from typing import TYPE_CHECKING, NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
+import msgspec  # noqa: E402
+
 from turnout import errors  # noqa: E402
+from turnout.catalog.auth import EXCHANGED_KEYS  # noqa: E402
 from turnout.catalog.columns import COLUMNS, format_retirement, row  # noqa: E402
+from turnout.catalog.quirks import Quirks  # noqa: E402
 from turnout.catalog.store import read_packaged  # noqa: E402
 from turnout.cli import COMMANDS  # noqa: E402
 from turnout.protocols import PROTOCOLS  # noqa: E402
+from turnout.routing.access import list_grant_names, say_needs  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,6 +42,14 @@ if TYPE_CHECKING:
 
 DOCS = ROOT / "docs"
 HELP_COLUMNS = 100
+MECHANISMS = {
+    "aws": "a signature (SigV4)",
+    "google_oauth": "a token of a service account or of Application Default Credentials",
+    "oauth_client_credentials": "a token for a client's id and secret",
+    "iam_api_key": "as IBM Cloud does",
+    "direct_access": "a direct-access token",
+    "token_exchange": "a session token",
+}
 
 USE = Template("""```bash
 $variables
@@ -148,7 +163,8 @@ def build_provider_pages(archive: Archive) -> dict[str, str]:
     """Return the text of every page about providers, by its path below `docs/`."""
     listings = list(read_listings(archive))
     pages = {f"providers/{listing.provider.id}.md": render_provider(listing) for listing in listings}
-    return {"providers/index.md": render_index(listings, archive), **pages}
+    tables = {"guide/wire-formats.md": render_formats(listings)}
+    return {"providers/index.md": render_index(listings, archive), **tables, **pages}
 
 
 def fill_pages(folder: Path) -> dict[str, str]:
@@ -257,11 +273,17 @@ def render_authentication(provider: Provider) -> str:
     if not provider.api_key_env:
         if provider.allows_anonymous:
             return "No key is needed."
+        if provider.auth != "api_key":
+            return f"Calls are authenticated by {MECHANISMS[provider.auth]}: set {say_needs(provider)}."
         return "No variable holds a key for it: pass `api_key=`, or the header that it wants in `headers=`."
     first, *others = provider.api_key_env
     text = f"Authentication is handled automatically using the `{first}` environment variable."
     if others:
         text += f" {' and '.join(f'`{name}`' for name in others)} {'is' if len(others) == 1 else 'are'} read as well."
+    if provider.auth in EXCHANGED_KEYS:
+        text += f" It is exchanged for a token before the call ({MECHANISMS[provider.auth]})."
+    elif provider.auth != "api_key":
+        text += f" Without it, calls are authenticated by {MECHANISMS[provider.auth]}: set {say_needs(provider)}."
     if provider.allows_anonymous:
         text += " A call without a key is sent too, with a warning on the result."
     return text
@@ -273,7 +295,8 @@ def render_use(listing: Listing) -> str:
     if provider.id == "local":
         text = USE.substitute(variables='pip install "turnout[local]"', model=quote(model.id))
         return f"{text}\n[Local models](../guide/local-models.md) tells how it is fetched and run."
-    names = [*provider.api_key_env[:1], *template_variables(model.base_url or provider.base_url or "")]
+    url = model.base_url or provider.base_url or ""
+    names = [*(provider.api_key_env[:1] or list_grant_names(provider)[-1:]), *asked_variables(provider, url)]
     lines = [f"{name}={'your-api-key' if name in provider.api_key_env else 'your-value'}" for name in names]
     text = USE.substitute(variables="\n".join(lines), model=quote(model.id))
     return f"In `.env` of the working directory, or in the environment:\n\n{text}" if lines else text
@@ -282,9 +305,10 @@ def render_use(listing: Listing) -> str:
 def render_note(listing: Listing) -> str:
     """Return the note on the wire format and what it may lack."""
     provider = listing.provider
+    spoken = sorted({listing.protocol_of(model) for model in listing.usable})
+    formats = " and ".join(f"`{name}`" for name in spoken)
     text = (
-        "> [!NOTE]\n"
-        "> turnout speaks the OpenAI-compatible `/chat/completions` endpoint."
+        f"> [!NOTE]\n> turnout speaks {formats} to it ([wire formats](../guide/wire-formats.md))."
         " Some provider-specific features may not be available."
     )
     if provider.doc:
@@ -347,6 +371,8 @@ def render_index(listings: Sequence[Listing], archive: Archive) -> str:
         f"{counts}, retired ones included, as the packaged catalog lists them ({archive.origin}).",
         f"{callable_count} of the providers can be called; the others wait for their wire format.",
         "",
+        "[Wire formats](../guide/wire-formats.md) tells how many models each of them serves.",
+        "",
         "| Provider | Id | Models | Key | Can be called |",
         "| --- | --- | ---: | --- | --- |",
     ]
@@ -357,6 +383,64 @@ def render_index(listings: Sequence[Listing], archive: Archive) -> str:
         cells = [f"[{provider.name or provider.id}]({provider.id}.md)", f"`{provider.id}`", str(len(listing.live))]
         lines.append(f"| {' | '.join([*cells, key, verdict])} |")
     return "\n".join(lines) + "\n"
+
+
+def render_formats(listings: Sequence[Listing]) -> str:
+    """Return the page about wire formats: how many models each serves, and the quirks."""
+    counts: dict[str, list[str]] = {}
+    for listing in listings:
+        for model in listing.models:
+            counts.setdefault(listing.protocol_of(model), []).append(model.provider)
+    total = sum(map(len, counts.values()))
+    lines = [
+        "# Wire formats",
+        "",
+        "A wire format (protocol) is how requests and answers are written. Which one a model gets is a fact of its",
+        "provider or of itself; `protocol=` in a model config forces another one.",
+        "",
+        "## Models of each",
+        "",
+        f"The {total:,} models of the packaged catalog, those for embeddings, images and speech included, by the",
+        "format of their provider's chats.",
+        "",
+        "| Wire format | Models | Share | Providers |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for name, providers in sorted(counts.items(), key=lambda item: -len(item[1])):
+        mark = "" if name in PROTOCOLS else " (not yet)"
+        share = f"{100 * len(providers) / total:.2f} %"
+        lines.append(f"| `{name}`{mark} | {len(providers):,} | {share} | {len(set(providers))} |")
+    lines += ["", "## Quirks", "", "How a provider, or one model of it, departs from its wire format: the fields of"]
+    lines += ["`Quirks`, which a row of [your own](catalog.md) can set too.", "", "| Field | Default | Meaning |"]
+    lines += ["| --- | --- | --- |"]
+    usual = Quirks()
+    for name, meaning in field_docs(Quirks).items():
+        default = msgspec.json.encode(getattr(usual, name)).decode()
+        lines.append(f"| `{name}` | `{default}` | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def field_docs(struct: type) -> dict[str, str]:
+    """Return the docstring below each field of a class, on one line."""
+    body = next(node for node in ast.parse(inspect.getsource(struct)).body if isinstance(node, ast.ClassDef)).body
+    found: dict[str, str] = {}
+    for field, text in pairwise(body):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
+            lines = inspect.cleandoc(ast.literal_eval(text.value))
+            found[field.target.id] = " ".join(lines.split()).replace("``", "`").replace("|", "\\|")
+    return found
+
+
+def asked_variables(provider: Provider, url: str) -> list[str]:
+    """Return the variables that the user must set for `url` and for fields of every body, in order."""
+    found: list[str] = []
+    for name in template_variables(url + " ".join(provider.body_fields.values())):
+        spec = provider.variables.get(name)
+        if spec is None or (spec.default is None and spec.json_env is None):
+            found.append(name)
+        elif spec.default is not None:
+            found += asked_variables(provider, spec.default)
+    return list(dict.fromkeys(found))
 
 
 def template_variables(url: str) -> list[str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from turnout import catalog
+from turnout import ModelConfig, catalog
 from turnout.catalog.overrides import Overrides
 from turnout.catalog.quirks import Quirks
 from turnout.catalog.types import Model, Provider
 from turnout.errors import CatalogError
+from turnout.routing import resolve
 
 
 def quirks_of(full_id: str) -> Quirks:
@@ -24,7 +25,7 @@ def quirks_of(full_id: str) -> Quirks:
         ("deepseek/deepseek-v4-pro", "json_object"),
         ("moonshotai/kimi-k2.6", "json_object"),
         ("zai/glm-5.3", "json_object"),
-        ("anthropic/claude-opus-5", "none"),
+        ("anthropic/claude-opus-5", None),
         ("snowflake-cortex/claude-opus-5", "none"),
         ("snowflake-cortex/openai-gpt-5", None),
         ("ovhcloud/gpt-oss-120b", None),
@@ -33,6 +34,14 @@ def quirks_of(full_id: str) -> Quirks:
 )
 def test_what_response_format_is_taken_for(model: str, most: str | None):
     assert quirks_of(model).response_format == most
+
+
+def test_quirks_of_the_wire_format_that_is_not_the_usual_one_are_kept():
+    provider = catalog.find_provider("anthropic")
+    assert provider is not None
+    assert provider.quirks_by_protocol["openai_chat"].response_format == "none"
+    route = resolve(ModelConfig(id="anthropic/claude-opus-5", protocol="openai_chat", api_key="k"))
+    assert "seed" in route.quirks.rejected_fields
 
 
 def test_who_takes_no_tools_beside_response_format():

@@ -365,7 +365,7 @@ def test_doctor_of_a_sound_machine(provider: Provider, own_cache: Path, capsys: 
     [
         ({"OVHCLOUD_BASE_URL": "nowhere"}, "ovhcloud", "is not an http or https URL"),
         ({"CLOUDFLARE_API_KEY": KEY}, "cloudflare-workers-ai", "CLOUDFLARE_ACCOUNT_ID"),
-        ({"GROQ_BASE_URL": "http://127.0.0.1:1"}, "groq", "but no API key: set GROQ_API_KEY"),
+        ({"GROQ_BASE_URL": "http://127.0.0.1:1"}, "groq", "but no API key: set `GROQ_API_KEY`"),
         ({"HTTPS_PROXY": f"socks5://me:{KEY}@127.0.0.1:1"}, "proxy", "SOCKS is not supported"),
         ({"SSL_CERT_FILE": "missing.pem"}, "TLS trust", "does not exist"),
         ({"TURNOUT_MODEL": "ovhcluod/gpt-oss-120b"}, "default model", "did you mean"),
@@ -384,13 +384,38 @@ def test_doctor_finds_what_is_broken(
     assert KEY not in shown
 
 
-@pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_BEARER_TOKEN_BEDROCK"])
+@pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_SECRET_ACCESS_KEY"])
 def test_doctor_takes_no_offence_at_what_serves_others(
     variable: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
     monkeypatch.setenv(variable, KEY)
     assert main(["doctor"]) == 0
     assert "--  amazon-bedrock" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("variables", "code", "told"),
+    [
+        ({"AWS_BEARER_TOKEN_BEDROCK": KEY}, 1, "needs `AWS_REGION` or `AWS_DEFAULT_REGION`"),
+        (
+            {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": KEY, "AWS_REGION": "eu-west-3"},
+            0,
+            "ok  amazon-bedrock   AWS_ACCESS_KEY_ID (environment)",
+        ),
+        ({"AZURE_RESOURCE_NAME": "mine", "AZURE_CLIENT_ID": "c"}, 0, "but no API key: set `AZURE_API_KEY` or"),
+        ({"WATSONX_AI_APIKEY": KEY, "WATSONX_AI_PROJECT_ID": "p"}, 0, "exchanged for a token before the call"),
+        ({"WATSONX_AI_APIKEY": KEY}, 1, "WATSONX_AI_PROJECT_ID"),
+    ],
+)
+def test_doctor_tells_what_is_complete_and_what_is_missing(
+    variables: dict[str, str], code: int, told: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert main(["doctor"]) == code
+    shown = " ".join(capsys.readouterr().out.split())
+    assert " ".join(told.split()) in shown
+    assert KEY not in shown
 
 
 def test_doctor_shows_a_proxy_without_its_password(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:

@@ -114,7 +114,6 @@ def test_tools_are_refused_only_where_they_are_not_emulated():
         ("ovhcloud/gpt-oss-120b", "json_schema", True),
         ("deepseek/deepseek-flash", "json_schema", False),
         ("deepseek/deepseek-flash", "json_object", True),
-        ("anthropic/claude-opus-5", "json_object", False),
         ("openrouter/amazon/nova-lite-v1", "json_schema", False),
         ("openrouter/amazon/nova-lite-v1", "json_object", True),
         ("ovhcloud/qwen2.5-vl-72b-instruct", "tool", False),

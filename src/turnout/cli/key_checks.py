@@ -9,8 +9,9 @@ from turnout import catalog
 from turnout.cli.finding import Finding
 from turnout.errors import ConfigurationError, InvalidModelError, MissingKeyError, TurnoutError, redact_url
 from turnout.protocols import find_protocol
+from turnout.routing.access import list_grant_names, say_needs
 from turnout.routing.environment import read_variable
-from turnout.routing.hosts import base_url_variable
+from turnout.routing.hosts import base_url_variable, token_url_variable
 from turnout.routing.model import Candidate
 from turnout.routing.resolution import resolve, trace_candidate
 
@@ -51,8 +52,9 @@ def _check_providers() -> Iterator[Finding]:
     """Look at every provider of which something is set."""
     count = 0
     for provider in catalog.providers():
-        own = (*provider.api_key_env, base_url_variable(provider.id))
-        found = [variable for name in dict.fromkeys((*own, *provider.env)) if (variable := read_variable(name))]
+        own = (*provider.api_key_env, base_url_variable(provider.id), token_url_variable(provider.id))
+        names = dict.fromkeys((*own, *provider.env, *list_grant_names(provider)))
+        found = [variable for name in names if (variable := read_variable(name))]
         if found:
             count += 1
             is_meant = any(variable.name in own for variable in found)  # AWS_REGION alone serves other programs too
@@ -67,13 +69,18 @@ def _check_provider(provider: Provider, found: list[Variable], worst: Literal["n
     try:
         route, missing = trace_candidate(Candidate(model=models[0].id if models else f"{provider.id}/any"))
         if missing:
-            return Finding(worst, provider.id, f"{listed}, but no API key: set {' or '.join(provider.api_key_env)}")
+            return Finding(worst, provider.id, f"{listed}, but no API key: set {say_needs(provider)}")
         find_protocol(route.protocol)
     except (InvalidModelError, MissingKeyError) as error:
         return Finding(worst, provider.id, f"{listed}, but {error.message}")
     except ConfigurationError as error:  # a wire format that turnout does not speak: nothing is wrong here
         return Finding("note", provider.id, f"{listed}, but {error.message}")
-    return Finding("ok", provider.id, f"{listed}, calls go to {redact_url(route.base_url)}")
+    calls = f"{listed}, calls go to {redact_url(route.base_url)}"
+    if route.grant is None:
+        return Finding("ok", provider.id, calls)
+    how = next(step.partition(": ")[2] for step in route.steps if step.startswith("key: "))
+    is_found = bool(route.grant.client_id or route.grant.file or route.grant.url)
+    return Finding("ok" if is_found or worst == "broken" else "note", provider.id, f"{calls}; {how}")
 
 
 def _check_default_model() -> Iterator[Finding]:

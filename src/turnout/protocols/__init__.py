@@ -41,6 +41,8 @@ PROTOCOLS = (
     "vertex_anthropic",
     "bedrock_anthropic",
     "bedrock_converse",
+    "watsonx_chat",
+    "sap_orchestration",
     "cohere_chat",
 )
 """The names of the wire formats that turnout speaks."""

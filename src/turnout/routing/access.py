@@ -92,6 +92,19 @@ def has_grant(provider: Provider, variables: Container[str]) -> bool:
     return False
 
 
+def list_grant_names(provider: Provider) -> list[str]:
+    """Return the variables that the mechanism of `provider` reads beside a key's, for a report of what is set."""
+    if provider.auth == "aws":
+        return [*AWS_KEYS, "AWS_PROFILE"]
+    if provider.auth == "google_oauth":
+        return [GOOGLE_FILE]
+    if provider.auth != "oauth_client_credentials" or provider.token is None:
+        return []
+    names = list_names(provider.token.client_id + provider.token.client_secret)
+    specs = [provider.variables.get(name) for name in names]
+    return list(dict.fromkeys([*names, *(spec.json_env for spec in specs if spec and spec.json_env)]))
+
+
 def say_needs(provider: Provider) -> str:
     """Return the variables that authenticate calls of `provider`, in words; empty where there are none."""
     ways = [f"`{name}`" for name in provider.api_key_env]
@@ -158,7 +171,7 @@ def _grant_for_client(route: Route, door: Door) -> MissingKeyError | None:
     try:
         url = _find_token_url(route, door, source, is_of_environment=is_of_environment)
     except MissingKeyError as error:
-        return _missing(route, error.message.partition(": ")[2] or error.message)
+        return _missing(route, f"it{error.message.partition('`' + route.asked + '`')[2]}")
     route.secrets += (secret.text,)
     route.grant = Grant(
         mechanism=provider.auth, secret=secret.text, client_id=client.text, url=url, scope=source.scope,

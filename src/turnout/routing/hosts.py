@@ -16,11 +16,19 @@ ENDPOINTS = {
     "gemini": "",
     "vertex_gemini": "",
     "bedrock_converse": "",
+    "vertex_anthropic": "",
+    "bedrock_anthropic": "",
+    "watsonx_chat": "",
+    "sap_orchestration": "",
     "cohere_chat": "",
 }
 """The path that each wire format adds to the base URL; empty where its `encode` writes the URL of each request."""
 
-EMBEDDING_FORMATS = {"openai_chat": "openai_embeddings", "openai_embeddings": "openai_embeddings"}
+EMBEDDING_FORMATS = {
+    "openai_chat": "openai_embeddings",
+    "openai_responses": "openai_embeddings",
+    "openai_embeddings": "openai_embeddings",
+}
 """The wire format for embeddings at the base URL of each wire format for chats."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from turnout.routing.access import has_grant
 from turnout.routing.hosts import ENDPOINTS, base_url_variable, is_loopback
 
 if TYPE_CHECKING:
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 def has_key(provider: Provider, variables: Container[str]) -> bool:
     """Whether a call of `provider` needs no other key than one that is set; `variables` are the names of those."""
-    return provider.allows_anonymous or any(name in variables for name in provider.api_key_env)
+    is_set = any(name in variables for name in provider.api_key_env)
+    return provider.allows_anonymous or is_set or has_grant(provider, variables)
 
 
 def is_reachable(provider: Provider, variables: Container[str]) -> bool:
@@ -23,7 +25,7 @@ def is_reachable(provider: Provider, variables: Container[str]) -> bool:
     A server on this machine (the embedded model too) counts only where its key or ``<PROVIDER>_BASE_URL`` is set: it
     may not be running. `variables` are the names of the variables that are set (`environment.list_variables`).
     """
-    if any(name in variables for name in provider.api_key_env):
+    if any(name in variables for name in provider.api_key_env) or has_grant(provider, variables):
         return True
     if not provider.allows_anonymous:
         return False

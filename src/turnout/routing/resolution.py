@@ -31,6 +31,7 @@ from turnout.routing.templates import fill_text, fill_url, owns_url
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from turnout.catalog.quirks import Quirks
     from turnout.requests import Task
 
 LOCAL = "local"
@@ -119,7 +120,7 @@ def trace_candidate(
         headers=SecretHeaders({name.lower(): value for name, value in given.items()}),
         exact_model=place.facts.wire_id if place.facts else None,
         facts=place.facts,
-        quirks=(place.facts and place.facts.quirks) or place.provider.quirks,
+        quirks=_find_quirks(place),
         warnings=list(place.warnings),
         is_launched=place.is_launched,
         steps=[*place.steps, f"wire format: {protocol}"],
@@ -129,6 +130,13 @@ def trace_candidate(
         provider=provider, needs_key=place.needs_key, untrusted_file=place.untrusted_file, is_listed=place.is_listed
     )
     return route, authorise(route, door, api_key or config.api_key)
+
+
+def _find_quirks(place: Place) -> Quirks:
+    """Return the quirks of the place in its wire format; a model's own are for the one that it usually speaks."""
+    if own := place.provider.quirks_by_protocol.get(place.protocol):
+        return own
+    return (place.facts and place.facts.quirks) or place.provider.quirks
 
 
 def _fill(template: str, place: Place, candidate: Candidate) -> str:
