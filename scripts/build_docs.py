@@ -228,6 +228,7 @@ def write_pages(folder: Path, pages: dict[str, str], stale: Sequence[str]) -> No
     (folder / "providers").mkdir(parents=True, exist_ok=True)
     for name in stale:
         if name in pages:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(pages[name], encoding="utf-8", newline="\n")
         else:
             (folder / name).unlink()
