@@ -10,7 +10,7 @@ import pytest
 from provider import Provider, answer, event, reply, stream
 from turnout import Agent, ModelConfig
 from turnout.errors import ResponseError
-from turnout.messages import Image, Message
+from turnout.messages import Image, Message, ToolCall
 from turnout.protocols import find_protocol
 from turnout.requests import ModelRequest, ModelSettings, ToolSpec
 from turnout.routing.route import Route
@@ -84,6 +84,8 @@ def test_what_looks_like_a_template_is_kept_from_the_service() -> None:
 def test_a_message_without_content_stays() -> None:
     body, _ = encoded("sap_orchestration", [Message.user("Hi"), Message(role="assistant", content=[])])
     assert body["config"]["modules"]["prompt_templating"]["prompt"]["template"][0]["role"] == "assistant"
+    body, _ = encoded("sap_orchestration", [Message.user("Hi"), Message("assistant", [ToolCall("c", "f", {})])])
+    assert '"content":null' in json.dumps(body, separators=(",", ":"))
 
 
 @pytest.mark.parametrize("protocol", ["watsonx_chat", "sap_orchestration"])
