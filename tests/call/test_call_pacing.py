@@ -119,7 +119,8 @@ async def test_a_wait_beyond_the_limits_of_the_call_is_an_error_before_it(
     provider.script(stream() if streams else reply())
     begin = open_stream if streams else send
     await begin(call(streams=streams), runtime)
-    with pytest.raises(RateLimitError, match=rf"1 requests a minute\) has room .* `{name}` allows 0\.[01]\d* s") as caught:
+    said = rf"1 requests a minute\) has room .* `{name}` allows 0\.[01]\d* s"
+    with pytest.raises(RateLimitError, match=said) as caught:
         await begin(call(streams=streams, retries=2, **limits), runtime)
     assert (caught.value.code, caught.value.status, caught.value.is_retryable) == ("paced", None, False)
     assert caught.value.retry_after_s is not None
