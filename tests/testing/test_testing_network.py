@@ -178,18 +178,7 @@ def test_tapes_have_files_of_their_own(turnout_cassette):
 
 
 def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "turnout.testing.plugin",
-        *arguments,
-    ]
-    command += arguments
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
     return subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=100, env={**os.environ, "PYTHONPATH": SOURCE}
     )
