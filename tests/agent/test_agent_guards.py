@@ -170,3 +170,15 @@ async def test_objects_and_elements_of_a_guarded_stream(provider: Provider) -> N
         elements = [chunk.element for chunk in chunks if chunk.type == "element"]
         assert elements == running.object
         assert [chunk.object for chunk in chunks if chunk.type == "object_delta"][-1] == running.object
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_a_nested_agent_counts_once_where_the_next_answer_is_refused(provider: Provider, is_stream: bool) -> None:
+    inner = Agent(id="inner", model=MODEL)
+    tail = [told("short"), told("long enough")] if is_stream else [reply(answer("short")), reply(answer("long enough"))]
+    first = (streamed_calls if is_stream else calls)(call("inner", {"task": "x"}))
+    provider.script(first, reply(answer("Done.")), *tail)
+    result = await run(Agent(model=MODEL, tools=[inner], guards=[Judge()]), is_stream)
+    assert result.text == "long enough"
+    assert [len(step.nested) for step in result.steps] == [1, 0, 0]
+    assert result.usage.total_tokens == 4 * 18

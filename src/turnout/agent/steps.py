@@ -114,16 +114,15 @@ class Steps:
         """Take in the answer of a step; return the tool calls that are to run now, or `None`."""
         self._retry = None
         self.is_mending = False
+        self._calls, self._done, self._waiting, self._nested = [], {}, [], []
         if self._run.guards:
             await self._check_output(answer)
         self.answers.append(answer)
         self.steps.append(Step.of(answer))
         if self._retry is not None:
-            self._calls = []
             return None
         self._calls = answer.response.tool_calls if self._step_tools else []
         self._is_output_due = answer.is_output_pending and not self._calls
-        self._done, self._waiting, self._nested = {}, [], []
         if not self._calls:
             return None
         if len(self.steps) >= self._run.max_steps:
