@@ -1,10 +1,22 @@
-"""A check that values from the caller can be written as JSON, with the place of the one that cannot."""
+"""Values from the caller as JSON: written, or refused with the place of the one that cannot be."""
 
 from __future__ import annotations
 
 from math import isfinite
+from typing import Any
+
+import msgspec
 
 from turnout.errors import InvalidInputError
+
+
+def write_body(body: dict[str, Any]) -> bytes:
+    """Return the body of a request as JSON. Raises `InvalidInputError` naming a text that UTF-8 cannot hold."""
+    try:
+        return msgspec.json.encode(body)
+    except UnicodeEncodeError:
+        check_value(body, "request")  # raises with the place
+        raise
 
 
 def check_value(value: object, path: str) -> None:

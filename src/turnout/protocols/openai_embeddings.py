@@ -22,7 +22,7 @@ from turnout.protocols import EncodedRequest
 from turnout.protocols.error_bodies import is_web_page, read_hidden_report, read_report
 from turnout.protocols.errors import decode_error, error_from_report
 from turnout.protocols.json_reading import is_object, quote, try_read_json
-from turnout.protocols.json_values import check_value
+from turnout.protocols.json_values import check_value, write_body
 from turnout.requests import EmbeddingRequest, merge_deep
 from turnout.responses import EmbeddingResponse, Warning
 from turnout.usage import Usage
@@ -79,16 +79,8 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         body = merge_deep(body, options)
     headers = {"content-type": "application/json", "accept": "application/json"}
     return EncodedRequest(
-        body=_to_bytes(body), headers=headers, added=frozenset(added - options.keys()), warnings=tuple(warnings)
+        body=write_body(body), headers=headers, added=frozenset(added - options.keys()), warnings=tuple(warnings)
     )
-
-
-def _to_bytes(body: dict[str, Any]) -> bytes:
-    try:
-        return msgspec.json.encode(body)
-    except UnicodeEncodeError:
-        check_value(body, "request")  # raises with the place
-        raise
 
 
 def decode(body: bytes, route: Route) -> EmbeddingResponse:

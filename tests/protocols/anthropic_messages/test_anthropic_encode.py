@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from importlib import import_module
 
 import pytest
 from anthropic_wire import ask, codes, encode_all, encode_body, make_route
@@ -23,6 +22,7 @@ from turnout.messages import (
     ToolCall,
     ToolResult,
 )
+from turnout.protocols import json_values
 from turnout.requests import ModelRequest, ModelSettings, OutputSpec, ToolSpec
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
@@ -389,7 +389,6 @@ def test_what_json_cannot_hold_is_an_error_wherever_it_stands(monkeypatch):
     request = ModelRequest(messages=[Message.user("Hi")], tools=(ToolSpec(name="f", description="\ud800"),))
     with pytest.raises(InvalidInputError, match=r"request\.tools\[0\]\.description"):
         encode_all(request)
-    module = import_module("turnout.protocols.anthropic_messages.encode")  # the package has a function of that name
-    monkeypatch.setattr(module, "check_value", lambda *_: None)
+    monkeypatch.setattr(json_values, "check_value", lambda *_: None)
     with pytest.raises(UnicodeEncodeError):
         encode_all(request)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from base64 import b64encode
 
 import pytest
@@ -11,6 +10,7 @@ from cohere_wire import PNG, codes, make_route, send, send_raw
 from turnout.catalog.types import ReasoningOption
 from turnout.errors import InvalidInputError
 from turnout.messages import File, Image, LocalPath, Message, Reasoning, Refusal, ServerTool, Text, ToolCall, ToolResult
+from turnout.protocols import json_values
 from turnout.requests import OutputSpec, ToolSpec
 
 HI = Message.user("Hi")
@@ -55,7 +55,7 @@ def test_what_the_wire_cannot_carry_is_refused_with_its_place(message, told):
 
 
 def test_text_that_is_no_text_is_never_sent_without_an_error(monkeypatch):
-    monkeypatch.setattr(sys.modules["turnout.protocols.cohere_chat.encode"], "check_value", lambda value, path: None)
+    monkeypatch.setattr(json_values, "check_value", lambda value, path: None)
     with pytest.raises(UnicodeEncodeError):
         send_raw(Message.user("x\ud800"))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from base64 import b64encode
 
 import pytest
@@ -25,6 +24,7 @@ from turnout.messages import (
     ToolResult,
     Video,
 )
+from turnout.protocols import json_values
 from turnout.protocols.gemini.outgoing import SKIP_SIGNATURE
 from turnout.protocols.tool_calls import make_call_id
 from turnout.requests import OutputSpec, ToolSpec
@@ -121,7 +121,7 @@ def test_what_the_wire_cannot_carry_is_refused_with_its_place(message, told):
 
 
 def test_text_that_is_no_text_is_never_sent_without_an_error(monkeypatch):
-    monkeypatch.setattr(sys.modules["turnout.protocols.gemini.encode"], "check_value", lambda value, path: None)
+    monkeypatch.setattr(json_values, "check_value", lambda value, path: None)
     with pytest.raises(UnicodeEncodeError):
         send_raw(Message.user("x\ud800"))
 

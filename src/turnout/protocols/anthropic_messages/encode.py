@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from turnout.errors import InvalidInputError
 from turnout.protocols import EncodedRequest
 from turnout.protocols.anthropic_messages.outgoing import write_conversation
@@ -20,7 +18,7 @@ from turnout.protocols.anthropic_messages.variants import (
     write_url,
 )
 from turnout.protocols.json_reading import is_array
-from turnout.protocols.json_values import check_value
+from turnout.protocols.json_values import check_value, write_body
 from turnout.requests import merge_deep
 
 if TYPE_CHECKING:
@@ -62,7 +60,7 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         **place_betas(body, route, variant),
     }
     return EncodedRequest(
-        body=_to_bytes(address(body, route, variant, is_stream=request.stream)),
+        body=write_body(address(body, route, variant, is_stream=request.stream)),
         headers=headers,
         translated=frozenset(translated & body.keys()) - options.keys(),
         warnings=tuple(warnings),
@@ -105,11 +103,3 @@ def _merge_options(body: dict[str, Any], options: dict[str, Any], request: Model
 
         options["tools"] = merge_tools(body["tools"], tools)
     return merge_deep(body, options)
-
-
-def _to_bytes(body: dict[str, Any]) -> bytes:
-    try:
-        return msgspec.json.encode(body)
-    except UnicodeEncodeError:
-        check_value(body, "request")  # raises with the place
-        raise

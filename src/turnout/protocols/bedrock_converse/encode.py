@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import msgspec
-
 from turnout.errors import InvalidInputError, InvalidModelError
 from turnout.protocols import EncodedRequest
 from turnout.protocols.bedrock_converse.outgoing import write_conversation
@@ -14,7 +12,7 @@ from turnout.protocols.bedrock_converse.own import read_own
 from turnout.protocols.bedrock_converse.settings import write_settings
 from turnout.protocols.bedrock_converse.thinking import settle_thinking
 from turnout.protocols.json_reading import is_array, is_object, objects
-from turnout.protocols.json_values import check_value
+from turnout.protocols.json_values import write_body
 from turnout.requests import merge_deep
 from turnout.routing.hosts import join_path
 
@@ -57,7 +55,7 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         body = _merge_options(body, options, request)
     settle_thinking(body, warnings)
     return EncodedRequest(
-        body=_to_bytes(body),
+        body=write_body(body),
         headers={
             "content-type": "application/json",
             "accept": "application/vnd.amazon.eventstream" if request.stream else "application/json",
@@ -108,11 +106,3 @@ def _merge_options(body: dict[str, Any], options: dict[str, Any], request: Model
 
         merged["toolConfig"]["tools"] = merge_tools(body["toolConfig"]["tools"], config["tools"])
     return merged
-
-
-def _to_bytes(body: dict[str, Any]) -> bytes:
-    try:
-        return msgspec.json.encode(body)
-    except UnicodeEncodeError:
-        check_value(body, "request")  # raises with the place
-        raise

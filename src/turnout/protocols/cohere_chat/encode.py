@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from turnout.errors import InvalidInputError
 from turnout.protocols import EncodedRequest
 from turnout.protocols.cohere_chat.outgoing import write_messages
 from turnout.protocols.cohere_chat.settings import write_settings
-from turnout.protocols.json_values import check_value
+from turnout.protocols.json_values import check_value, write_body
 from turnout.requests import merge_deep
 from turnout.routing.hosts import join_path
 from turnout.schemas import inline_refs
@@ -58,7 +56,7 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
     }
     base = route.base_url.partition("?")[0]
     return EncodedRequest(
-        body=_to_bytes(body),
+        body=write_body(body),
         headers=headers,
         translated=frozenset(translated - options.keys()),
         warnings=tuple(warnings),
@@ -88,11 +86,3 @@ def _write_tool(tool: ToolSpec, route: Route) -> dict[str, Any]:
 
 def _fit(schema: dict[str, Any], route: Route) -> dict[str, Any]:
     return schema if route.quirks.takes_refs else inline_refs(schema)
-
-
-def _to_bytes(body: dict[str, Any]) -> bytes:
-    try:
-        return msgspec.json.encode(body)
-    except UnicodeEncodeError:
-        check_value(body, "request")  # raises with the place
-        raise

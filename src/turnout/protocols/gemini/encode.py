@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from turnout.protocols import EncodedRequest
 from turnout.protocols.gemini.outgoing import write_messages
 from turnout.protocols.gemini.place import write_url
 from turnout.protocols.gemini.settings import write_settings
 from turnout.protocols.json_reading import is_array
-from turnout.protocols.json_values import check_value
+from turnout.protocols.json_values import check_value, write_body
 from turnout.requests import merge_deep
 
 if TYPE_CHECKING:
@@ -47,7 +45,7 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         "accept": "text/event-stream" if request.stream else "application/json",
     }
     return EncodedRequest(
-        body=_to_bytes(body),
+        body=write_body(body),
         headers=headers,
         translated=frozenset(translated),
         warnings=tuple(warnings),
@@ -61,11 +59,3 @@ def _merge_options(body: dict[str, Any], options: dict[str, Any]) -> dict[str, A
     if is_array(added):
         merged["tools"] = [*body.get("tools", []), *added]
     return merged
-
-
-def _to_bytes(body: dict[str, Any]) -> bytes:
-    try:
-        return msgspec.json.encode(body)
-    except UnicodeEncodeError:
-        check_value(body, "request")  # raises with the place
-        raise

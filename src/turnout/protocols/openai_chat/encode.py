@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from turnout.errors import InvalidInputError
 from turnout.protocols import EncodedRequest
 from turnout.protocols.json_reading import is_array
-from turnout.protocols.json_values import check_value
+from turnout.protocols.json_values import check_value, write_body
 from turnout.protocols.openai_chat.outgoing import write_messages
 from turnout.protocols.openai_chat.settings import write_settings
 from turnout.requests import merge_deep
@@ -49,7 +47,7 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         options = merge_deep(request.provider_options["*"], options)
     if options:
         body = _merge_options(body, options, request, route.provider)
-    encoded = _to_bytes(body)
+    encoded = write_body(body)
     headers = {
         "content-type": "application/json",
         "accept": "text/event-stream" if request.stream else "application/json",
@@ -80,14 +78,6 @@ def _merge_options(
     if "response_format" in options:
         merged["response_format"] = options["response_format"]
     return merged
-
-
-def _to_bytes(body: dict[str, Any]) -> bytes:
-    try:
-        return msgspec.json.encode(body)
-    except UnicodeEncodeError:
-        check_value(body, "request")  # raises with the place
-        raise
 
 
 def _dropped(name: str, consequence: str) -> Warning:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from turnout.errors import InvalidInputError
 from turnout.protocols import EncodedRequest
 from turnout.protocols.json_reading import is_array, is_object
-from turnout.protocols.json_values import check_value
+from turnout.protocols.json_values import check_value, write_body
 from turnout.protocols.openai_responses.input_items import write_input
 from turnout.protocols.openai_responses.settings import write_settings
 from turnout.requests import merge_deep
@@ -54,7 +52,7 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         "accept": "text/event-stream" if request.stream else "application/json",
     }
     return EncodedRequest(
-        body=_to_bytes(body),
+        body=write_body(body),
         headers=headers,
         added=frozenset(added - (options.keys() - {"include"})),
         translated=frozenset(translated - options.keys()),
@@ -121,11 +119,3 @@ def _merge_tools(mine: list[dict[str, Any]], given: list[Any]) -> list[Any]:
         else:
             merged[place] = merge_deep(merged[place], tool)
     return merged
-
-
-def _to_bytes(body: dict[str, Any]) -> bytes:
-    try:
-        return msgspec.json.encode(body)
-    except UnicodeEncodeError:
-        check_value(body, "request")  # raises with the place
-        raise
