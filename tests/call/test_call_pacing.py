@@ -250,6 +250,54 @@ def test_the_limit_is_that_of_the_key_or_of_none() -> None:
     assert (pacer.find_lane(named).per_minute, pacer.find_lane(anonymous).per_minute) == (400, 2)
 
 
+async def test_a_window_holds_no_more_than_the_limit() -> None:
+    clock = Clock()
+    lane = Lane(2, clock)
+    assert [await lane.wait(), await lane.wait()] == [0, 0]
+    for passed, left in ((0.0, 0.2), (0.15, 0.05)):
+        clock.now += passed
+        with pytest.raises(TimeoutError) as caught:
+            await lane.wait(limit_s=0.001)
+        assert caught.value.args[0] == pytest.approx(left)
+    clock.now += 0.051
+    assert [await lane.wait(), await lane.wait()] == [0, 0]
+    with pytest.raises(TimeoutError) as caught:
+        await lane.wait(limit_s=0.001)
+    assert caught.value.args[0] == pytest.approx(0.2)
+
+
+async def test_who_is_far_back_in_the_line_waits_for_whole_windows() -> None:
+    lane = Lane(2, Clock())
+    assert [await lane.wait(), await lane.wait()] == [0, 0]
+    waiting = [asyncio.ensure_future(lane.wait()) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(TimeoutError) as caught:
+        await lane.wait(limit_s=0.001)
+    assert caught.value.args[0] == pytest.approx(0.4)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "wait"),
+    [
+        (429, {"retry-after": "0.3"}, 0.3),
+        (200, {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "300ms"}, 0.3),
+    ],
+)
+async def test_what_a_server_asks_for_holds_back_exactly(status: int, headers: dict[str, str], wait: float) -> None:
+    clock = Clock()
+    lane = Lane(None, clock)
+    await lane.wait()
+    lane.note(status, headers)
+    with pytest.raises(TimeoutError) as caught:
+        await lane.wait(limit_s=0.001)
+    assert caught.value.args[0] == pytest.approx(wait)
+    clock.now += wait + 0.001
+    assert await lane.wait() == 0
+
+
 async def test_answers_under_way_are_taken_from_what_the_server_says_is_left() -> None:
     clock = Clock()
     lane = Lane(None, clock)
