@@ -24,7 +24,7 @@ COMMANDS = {
     "chat": "Ask a model, or talk with it.",
     "models": "List providers and models, with what they can do and cost.",
     "explain": "Show where a call of a model would go, step by step.",
-    "doctor": "Check this machine: keys, files, proxies, the embedded model.",
+    "doctor": "Check this machine: keys, files, proxies, the embedded model, local servers.",
     "refresh": "Fetch a newer catalog of models and prices.",
 }
 """Each command with its line in the help."""
