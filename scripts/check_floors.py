@@ -72,7 +72,13 @@ FLOORS = [
     Floor("motion: transport", ["transport"]),
     Floor("motion: local", ["local"]),
     Floor("motion: call", ["call"]),
-    Floor("behaviour", ["tools", "output", "memory", "agent", "guards", "embedding", "telemetry", "testing"]),
+    Floor(
+        "behaviour",
+        [
+            *("tools", "output", "memory", "agent", "guards", "telemetry", "testing"),
+            *("tasks", "embedding", "images", "speech", "transcription", "reranking"),
+        ],
+    ),
     Floor("service", ["gateway", "batch", "cli"]),
 ]
 FACADE = {"__init__", "__main__"}

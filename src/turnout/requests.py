@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from turnout.errors import InvalidInputError
-from turnout.messages import Message, Text
+from turnout.messages import Image, Message, Text
 
 _S = TypeVar("_S", bound=Struct)
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -82,7 +82,7 @@ class OutputSpec(Struct, frozen=True, kw_only=True):
     mode: OutputMode | None = None
 
 
-Task = Literal["chat", "embedding"]
+Task = Literal["chat", "embedding", "image", "speech", "transcription", "rerank"]
 """What a request asks of a model, and with that which endpoint of its provider it goes to."""
 
 
@@ -118,6 +118,65 @@ class EmbeddingRequest(ModelRequest, frozen=True, kw_only=True):
     def texts(self) -> list[str]:
         """The texts, in order."""
         return [part.text for message in self.messages for part in message.content if isinstance(part, Text)]
+
+
+class ImageRequest(ModelRequest, frozen=True, kw_only=True):
+    """Pictures to be made: ``ImageRequest(messages=[Message.user("A red kite")])``.
+
+    `messages` is one message of the user with the prompt, and with the pictures to be changed where there are any.
+    `count` is how many pictures; `size` (``"1024x1024"``), `quality`, `output_format` (``"webp"``) and `background` are
+    the provider's words; `mask` shows by transparency what of the first picture may change.
+    """
+
+    task: ClassVar[Task] = "image"
+    count: int = 1
+    size: str | None = None
+    quality: str | None = None
+    output_format: str | None = None
+    background: str | None = None
+    mask: Image | None = None
+
+
+class SpeechRequest(ModelRequest, frozen=True, kw_only=True):
+    """A text to be spoken: ``SpeechRequest(messages=[Message.user("Hello!")], voice="alloy")``.
+
+    `voice` is a name, or an object where the provider takes one; `speed` is 1 where it is usual; `instructions` say how
+    to speak.
+    """
+
+    task: ClassVar[Task] = "speech"
+    voice: str | dict[str, Any] | None = None
+    output_format: str | None = None
+    speed: float | None = None
+    instructions: str | None = None
+
+
+Timestamps = Literal["segment", "word"]
+"""What of a transcription carries its times."""
+
+
+class TranscriptionRequest(ModelRequest, frozen=True, kw_only=True):
+    """Speech to be written down: ``TranscriptionRequest(messages=[Message.user(Audio("talk.mp3"))])``.
+
+    `language` is that of the speech (ISO 639-1), `prompt` a text in its style or with its names, `timestamps` asks for
+    the times of segments or words.
+    """
+
+    task: ClassVar[Task] = "transcription"
+    language: str | None = None
+    prompt: str | None = None
+    temperature: float | None = None
+    timestamps: tuple[Timestamps, ...] = ()
+
+
+class RerankRequest(ModelRequest, frozen=True, kw_only=True):
+    """Documents to be put in order: ``RerankRequest(messages=[Message.user("query", "one", "two")])``.
+
+    `messages` is one message of the user: the query, then each document as a `Text`. `top` asks for the best so many.
+    """
+
+    task: ClassVar[Task] = "rerank"
+    top: int | None = None
 
 
 def read_settings(value: ModelSettings | Mapping[str, Any] | None) -> ModelSettings:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from turnout.errors import TurnoutError
-from turnout.messages import Message, Reasoning, ToolCall
+from turnout.messages import Image, Message, Reasoning, ToolCall
 from turnout.usage import Usage
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "max_steps", "approval", "other"]
@@ -128,6 +128,68 @@ class EmbeddingResponse(ModelResponse):
 
     def __repr__(self) -> str:
         return f"EmbeddingResponse({len(self.vectors)} vectors, {self.model}, {self.usage})"
+
+
+class ImageResponse(ModelResponse):
+    """The answer to an `ImageRequest`: `images`, each with the prompt that the provider made of the given one.
+
+    `image_input_tokens` are those of the input that stand for pictures, which cost other than text.
+    """
+
+    images: list[Image] = []
+    revised_prompts: list[str | None] = []
+    image_input_tokens: int | None = None
+
+    def __repr__(self) -> str:
+        return f"ImageResponse({len(self.images)} images, {self.model}, {self.usage})"
+
+
+class SpeechResponse(ModelResponse):
+    """The answer to a `SpeechRequest`: `audio` holds its bytes; the head of the answer tells what they are."""
+
+    audio: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"SpeechResponse({len(self.audio)} bytes)"
+
+
+class Segment(Struct, frozen=True, repr_omit_defaults=True):
+    """A piece of speech: its text, when it begins and ends (seconds), and who speaks where the model tells it."""
+
+    text: str
+    start_s: float | None = None
+    end_s: float | None = None
+    speaker: str | None = None
+
+
+class Word(Struct, frozen=True, repr_omit_defaults=True):
+    """A word of speech, and when it begins and ends (seconds)."""
+
+    text: str
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+class TranscriptionResponse(ModelResponse):
+    """The answer to a `TranscriptionRequest`; `text` is the whole, `duration_s` how long the sound is (seconds)."""
+
+    segments: list[Segment] = []
+    words: list[Word] = []
+    language: str | None = None
+    duration_s: float | None = None
+
+
+class RerankResponse(ModelResponse):
+    """The answer to a `RerankRequest`: the index and the score of each document, best first.
+
+    `search_units` is what some providers bill in place of tokens.
+    """
+
+    scores: list[tuple[int, float]] = []
+    search_units: float | None = None
+
+    def __repr__(self) -> str:
+        return f"RerankResponse({len(self.scores)} scores, {self.model}, {self.usage})"
 
 
 class ErrorReport(Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
@@ -35,6 +36,9 @@ async def answer_as_asked(exchange: Exchange) -> None:
     """
     if exchange.request.method == "CONNECT":  # a page tried to reach another host
         await exchange.head(403, content_length="0")
+        return
+    if (task := TASKS.get(exchange.request.path.removeprefix("/v1"))) is not None:
+        await task(exchange)
         return
     body = exchange.request.json
     await (_embed(body) if "input" in body else _chat(body))(exchange)
@@ -92,6 +96,26 @@ def _embed(body: dict[str, Any]) -> Reply:
     data = [{"index": index, "embedding": [1.0, len(text) / 100, *[0.5] * 1022]} for index, text in enumerate(texts)]
     tokens = 4 * len(texts)
     return reply({"data": data, "model": body["model"], "usage": {"prompt_tokens": tokens, "total_tokens": tokens}})
+
+
+PICTURE = {
+    "data": [{"b64_json": b64encode(FILES["cat.png"]).decode()}],
+    "usage": {"input_tokens": 9, "output_tokens": 1000, "total_tokens": 1009},
+}
+HEARD = {
+    "text": "All aboard!",
+    "duration": 1.5,
+    "segments": [{"id": 0, "start": 0.0, "end": 1.5, "text": "All aboard!"}],
+}
+RANKING = {"results": [{"index": 2, "relevance_score": 0.9}, {"index": 1, "relevance_score": 0.8}]}
+TASKS = {
+    "/images/generations": reply(PICTURE),
+    "/images/edits": reply(PICTURE),
+    "/audio/speech": reply(b"RIFF0000WAVE", content_type="audio/wav"),
+    "/audio/transcriptions": reply(HEARD),
+    "/rerank": reply(RANKING),
+}
+"""What the endpoints that are no chats answer, by their path."""
 
 
 @pytest.fixture

@@ -74,7 +74,8 @@ def pages_with(paths: list[Path], *, is_local: bool) -> list[Path]:
 def test_every_python_block_runs_against_the_scripted_provider(path: Path, world: Provider) -> None:
     run_blocks(runnable(path, is_local=False))
 
-    paths = {("POST", "/v1/chat/completions"), ("POST", "/v1/embeddings")}
+    tasks = ("images/generations", "images/edits", "audio/speech", "audio/transcriptions", "rerank")
+    paths = {("POST", f"/v1/{path}") for path in ("chat/completions", "embeddings", *tasks)}
     assert {(request.method, request.path) for request in world.requests} <= paths
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from turnout.call.exchange import Exchange
     from turnout.responses import ModelResponse
 
-__all__ = ["Answer", "Call", "ModelStream", "Runtime", "open_stream", "send"]
+__all__ = ["Answer", "Call", "ModelStream", "Runtime", "open_stream", "receive_whole", "send"]
 
 
 async def send(call: Call, runtime: Runtime) -> Answer:
@@ -23,11 +23,12 @@ async def send(call: Call, runtime: Runtime) -> Answer:
     Raises the error of its one candidate, or `AllCandidatesFailedError` when several failed.
     """
     dispatch = Dispatch(call, runtime)
-    exchange, response = await dispatch.next_answer(_receive_whole)
+    exchange, response = await dispatch.next_answer(receive_whole)
     return finish_answer(dispatch, exchange, response)
 
 
-async def _receive_whole(exchange: Exchange) -> tuple[Exchange, ModelResponse]:
+async def receive_whole(exchange: Exchange) -> tuple[Exchange, ModelResponse]:
+    """Return the whole answer of one try, with the try. Raises what the transport and the wire format raise."""
     limit_s, kind = exchange.clock.until_first_chunk()
     try:
         body = await exchange.http.read(limit_s, kind)

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 ASSUMED_OUTPUT_TOKENS = 4096
 """How long an answer is taken to be at most where neither the call nor the model limits it to less, in tokens."""
 
+IMAGE_OUTPUT_TOKENS = 6240
+"""What a picture that is made has at most in tokens: gpt-image-1 of high quality, 1536 by 1024 pixels.
+
+Source: https://platform.openai.com/docs/guides/image-generation (cost and latency)."""
+
 _LENGTH_FIELDS = ("max_tokens", "max_completion_tokens")
 _PER_MILLION = Decimal(1_000_000)
 
@@ -51,8 +56,10 @@ def estimate_partial_cost(facts: Model | None, input_tokens: int, output_tokens:
 
 def expect_output_tokens(request: ModelRequest, route: Route, facts: Model) -> int:
     """Return how many tokens the answer (or all answers, where ``n`` asks for several) may have at most."""
-    if request.task != "chat":
+    if request.task in ("embedding", "rerank"):
         return 0
+    if request.task == "image":
+        return IMAGE_OUTPUT_TOKENS * getattr(request, "count", 1)
     options = {**request.provider_options.get("*", {}), **request.provider_options.get(route.provider, {})}
     limits = [options.get(name) for name in _LENGTH_FIELDS]
     limits.append(request.settings.max_output_tokens)

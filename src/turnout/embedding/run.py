@@ -9,22 +9,20 @@ from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct, structs
 
-from turnout.call.answer import finish_answer
 from turnout.call.dispatch import Dispatch
-from turnout.call.exchange import decode_whole
 from turnout.embedding.batches import split_texts
 from turnout.embedding.result import Embeddings, FailedTexts, VectorTable
 from turnout.errors import BadRequestError, ContextLengthError, ResponseError, TurnoutError
 from turnout.messages import Message
 from turnout.responses import Attempt, Warning
+from turnout.tasks.sending import send_dispatch
 from turnout.usage import Cost, Usage
 
 if TYPE_CHECKING:
     from turnout.call import Answer
-    from turnout.call.exchange import Exchange
     from turnout.call.spec import Call, Runtime  # noqa: TC004 # fields of a Struct, never resolved
     from turnout.embedding.batches import BatchLimits  # noqa: TC004
-    from turnout.responses import EmbeddingResponse
+    from turnout.responses import EmbeddingResponse, ModelResponse
     from turnout.routing.model import Candidate
 
 _TOO_MANY = re.compile(r"batch|too (?:many|large|big|long)|at most|maximum|exceed|limit", re.IGNORECASE)
@@ -121,21 +119,19 @@ class EmbeddingRun:
         request = structs.replace(call.request, messages=[Message.user(*texts)])
         dispatch = Dispatch(structs.replace(call, request=request, candidates=candidates), self._plan.runtime)
 
-        async def receive(exchange: Exchange) -> tuple[Exchange, EmbeddingResponse]:
-            response = await _receive(exchange)
-            if len(response.vectors) != len(batch):
+        def check(response: ModelResponse) -> None:
+            vectors = cast("EmbeddingResponse", response).vectors
+            if len(vectors) != len(batch):
                 raise ResponseError(
-                    f"the provider sent {len(response.vectors)} vectors for {len(batch)} texts:"
-                    " try again, or name another model"
+                    f"the provider sent {len(vectors)} vectors for {len(batch)} texts: try again, or name another model"
                 )
-            return exchange, response
 
         try:
-            exchange, response = await dispatch.next_answer(receive)
+            answer = self._answer = await send_dispatch(dispatch, check)
         finally:
             self._attempts += dispatch.attempts
-        answer = self._answer = finish_answer(dispatch, exchange, response)
-        self._usage = response.usage if self._usage is None else self._usage + response.usage
+        usage = answer.response.usage
+        self._usage = usage if self._usage is None else self._usage + usage
         self._cost = answer.cost if self._cost is None else self._cost + answer.cost
         self._warnings.update(dict.fromkeys(answer.warnings))
         return answer
@@ -173,15 +169,6 @@ class EmbeddingRun:
             f"{error.message}; {done:,} of {total:,} texts were embedded, and are in `.partial` of this error",
         )
         return error
-
-
-async def _receive(exchange: Exchange) -> EmbeddingResponse:
-    limit_s, kind = exchange.clock.until_first_chunk()
-    try:
-        body = await exchange.http.read(limit_s, kind)
-    finally:
-        exchange.http.close()
-    return cast("EmbeddingResponse", decode_whole(exchange, body))
 
 
 def _is_too_much(error: TurnoutError) -> bool:

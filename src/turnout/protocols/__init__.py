@@ -50,6 +50,9 @@ PROTOCOLS = (
 EMBEDDING_PROTOCOLS = ("openai_embeddings",)
 """Those for embeddings: they have no streams, and take an `EmbeddingRequest`."""
 
+TASK_PROTOCOLS = (*EMBEDDING_PROTOCOLS, "openai_images", "openai_speech", "openai_transcription", "rerank")
+"""All those that are not for chats: each takes the request of its own task, and has no streams."""
+
 
 class EncodedRequest(Struct, frozen=True, kw_only=True):
     """The body to send and the headers that the protocol asks for.
@@ -113,7 +116,7 @@ class WireProtocol(Protocol):
 
 def find_protocol(name: str) -> WireProtocol:
     """Return the wire format `name`. Raises `ConfigurationError` for one that turnout does not speak."""
-    if name not in PROTOCOLS and name not in EMBEDDING_PROTOCOLS:
+    if name not in PROTOCOLS and name not in TASK_PROTOCOLS:
         raise ConfigurationError(
             f"the wire format `{name}` is not supported by this version: choose one of {', '.join(PROTOCOLS)}"
             " with protocol= in the model config, if the server speaks it"

@@ -40,6 +40,7 @@ _CODES: dict[str, type[APIStatusError]] = {
     "exceed_context_size_error": ContextLengthError,  # llama.cpp
     "content_filter": ContentFilterError,  # Azure
     "content_policy_violation": ContentFilterError,
+    "moderation_blocked": ContentFilterError,  # OpenAI's pictures
     "responsibleaipolicyviolation": ContentFilterError,  # Azure's inner code
     "invalid_prompt": ContentFilterError,  # OpenAI's reasoning models
     "data_inspection_failed": ContentFilterError,  # Alibaba

@@ -11,18 +11,18 @@ import sys
 from array import array
 from base64 import b64decode
 from math import isfinite
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
 
-from turnout.errors import InvalidInputError, ResponseError
+from turnout.errors import InvalidInputError
 from turnout.messages import Message
 from turnout.protocols import EncodedRequest
-from turnout.protocols.error_bodies import is_web_page, read_hidden_report, read_report
-from turnout.protocols.errors import decode_error, error_from_report
-from turnout.protocols.json_reading import is_object, quote, try_read_json
-from turnout.protocols.json_values import check_value, write_body
+from turnout.protocols.errors import decode_error
+from turnout.protocols.json_values import check_value
+from turnout.protocols.task_answers import raise_foreign, refuse
+from turnout.protocols.task_fields import write_json
 from turnout.requests import EmbeddingRequest, merge_deep
 from turnout.responses import EmbeddingResponse, Warning
 from turnout.usage import Usage
@@ -79,7 +79,7 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         body = merge_deep(body, options)
     headers = {"content-type": "application/json", "accept": "application/json"}
     return EncodedRequest(
-        body=write_body(body), headers=headers, added=frozenset(added - options.keys()), warnings=tuple(warnings)
+        body=write_json(body), headers=headers, added=frozenset(added - options.keys()), warnings=tuple(warnings)
     )
 
 
@@ -92,12 +92,12 @@ def decode(body: bytes, route: Route) -> EmbeddingResponse:
     try:
         wire = msgspec.json.decode(body, type=_Body)
     except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
-        _raise_foreign(body, route)
+        raise_foreign(body, route, "embeddings", "embeddings")
     items = wire.data
     if items and all(item.index is not None for item in items):
         items = sorted(items, key=lambda item: item.index or 0)
         if [item.index for item in items] != list(range(len(items))):
-            raise _fail("vectors whose `index` does not count from 0", body, route)
+            raise refuse("vectors whose `index` does not count from 0", body, route)
     counts = wire.usage or _Counts()
     told = counts.prompt_tokens if counts.prompt_tokens is not None else counts.input_tokens
     told = told if told is not None else counts.total_tokens
@@ -119,31 +119,9 @@ def _read_vector(written: str | list[float], body: bytes, route: Route) -> array
         try:
             vector.frombytes(b64decode(written, validate=True))
         except ValueError:  # binascii's error is one
-            raise _fail("a vector that is no base64 of single-precision numbers", body, route) from None
+            raise refuse("a vector that is no base64 of single-precision numbers", body, route) from None
         if sys.byteorder == "big":
             vector.byteswap()
     if not vector or not isfinite(sum(vector)):
-        raise _fail("a vector that is empty or holds what is no number", body, route)
+        raise refuse("a vector that is empty or holds what is no number", body, route)
     return vector
-
-
-def _raise_foreign(body: bytes, route: Route) -> NoReturn:
-    """Raise the error for a body that is none of the answers: an error in a 200, or another kind of server."""
-    value = try_read_json(body)
-    has_error = is_object(value) and value.get("error")
-    report = read_report(value, route.secrets) if has_error else read_hidden_report(value, route.secrets)
-    if report is not None:
-        raise error_from_report(report, body=body)
-    what = "a web page" if is_web_page(quote(body, route.secrets)) else "a body that holds no embeddings"
-    cure = "check that the model is one for embeddings, and the base URL: it should end where `/embeddings` begins"
-    raise _fail(what, body, route, cure, is_retryable=value is None and not is_web_page(quote(body, route.secrets)))
-
-
-def _fail(
-    what: str, body: bytes, route: Route, cure: str = "try again, or name another model", *, is_retryable: bool = True
-) -> ResponseError:
-    error = ResponseError(
-        f"the provider answered 200 with {what}: {quote(body, route.secrets)!r}: {cure}", status=200, body=body
-    )
-    error.is_retryable = is_retryable
-    return error

@@ -24,7 +24,16 @@ _MEDIA: dict[type[object], Feature] = {Image: "image", Audio: "audio", Video: "v
 _MEDIA_KINDS = frozenset((*_MEDIA, File))
 _PLAIN = frozenset((Text, Refusal))
 _CHATTING = ("chat", "moderation")
-_CALLS = {"embedding": "call `embed` with it"}
+CALLS: dict[str, str] = {
+    "chat": "call `generate` with it",
+    "moderation": "call `generate` with it",
+    "embedding": "call `embed` with it",
+    "image": "call `turnout.images.generate_image` with it",
+    "speech": "call `turnout.speech.speak` with it",
+    "transcription": "call `turnout.transcription.transcribe` with it",
+    "rerank": "call `turnout.reranking.rerank` with it",
+}
+"""What to do with a model of each kind; turnout has no call for the others."""
 
 
 def check_request(
@@ -80,7 +89,7 @@ def _check_features(
         needs.pop("tools", None)
     missing: list[Feature] = [need for need in needs if lacks(need, facts, route.quirks)]
     if facts.kind not in _CHATTING:
-        cure = _CALLS.get(facts.kind, "turnout has no call for these yet")
+        cure = CALLS.get(facts.kind, "turnout has no call for these yet")
         message = f"`{facts.id}` is no chat model ({facts.kind}): {cure}"
     elif missing:
         others = list_alternatives(facts, list(needs))

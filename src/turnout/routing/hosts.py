@@ -21,15 +21,24 @@ ENDPOINTS = {
     "watsonx_chat": "",
     "sap_orchestration": "",
     "cohere_chat": "",
+    "openai_images": "/images/generations",
+    "openai_speech": "/audio/speech",
+    "openai_transcription": "/audio/transcriptions",
+    "rerank": "/rerank",
 }
 """The path that each wire format adds to the base URL; empty where its `encode` writes the URL of each request."""
 
-EMBEDDING_FORMATS = {
-    "openai_chat": "openai_embeddings",
-    "openai_responses": "openai_embeddings",
-    "openai_embeddings": "openai_embeddings",
+TASK_FORMATS: dict[str, dict[str, str]] = {
+    task: {**dict.fromkeys(("openai_chat", "openai_responses", *others), name), name: name}
+    for task, name, others in (
+        ("embedding", "openai_embeddings", ()),
+        ("image", "openai_images", ()),
+        ("speech", "openai_speech", ()),
+        ("transcription", "openai_transcription", ()),
+        ("rerank", "rerank", ("cohere_chat",)),
+    )
 }
-"""The wire format for embeddings at the base URL of each wire format for chats."""
+"""For each task but chat: its wire format at the base URL of each wire format for chats."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 

@@ -17,8 +17,8 @@ from turnout.responses import Warning
 from turnout.routing.access import Door, authorise
 from turnout.routing.environment import Variable, read_variable
 from turnout.routing.hosts import (
-    EMBEDDING_FORMATS,
     ENDPOINTS,
+    TASK_FORMATS,
     base_url_variable,
     is_loopback,
     join_path,
@@ -143,18 +143,30 @@ def _fill(template: str, place: Place, candidate: Candidate) -> str:
     return fill_text(template, place.provider, candidate.label, place.provider.redirected_by).text
 
 
+_TASKS: dict[Task, str] = {
+    "embedding": "embeddings",
+    "image": "pictures",
+    "speech": "speech",
+    "transcription": "transcriptions",
+    "rerank": "ranking",
+}
+
+
 def _find_protocol(config: ModelConfig, facts: Model | None, provider: Provider, task: Task) -> str:
     """Return the wire format of a call: that of the config, of the model or of its provider, fit for the task."""
     protocol = config.protocol or (facts and facts.protocol) or provider.protocol
-    if task != "embedding":
+    formats = TASK_FORMATS.get(task)
+    if formats is None:
         return protocol
-    for found in EMBEDDING_FORMATS.values():
+    for found in formats.values():
         if found in provider.base_urls and config.protocol is None:
             return found
-    found = EMBEDDING_FORMATS.get(protocol)
+    found = formats.get(protocol)
+    if found is None and config.protocol is None:
+        found = next((formats[name] for name in provider.base_urls if name in formats), None)
     if found is None:
         raise ConfigurationError(
-            f"`{config.id}` answers on the wire format `{protocol}`, for which this version has no embeddings:"
+            f"`{config.id}` answers on the wire format `{protocol}`, for which this version has no {_TASKS[task]}:"
             " take a model of another provider",
             provider=provider.id, model=config.id.partition("/")[2],
         )  # fmt: skip
@@ -235,7 +247,7 @@ def _find_base_url(
         url = read_base_url(override.value)
         return _BaseURL(url, f"`{override.name}` in the {override.origin}", _untrusted(override.origin, url))
     own = facts if facts and facts.base_url and _speaks(facts, provider, protocol) else provider
-    listed = provider.base_urls.get(protocol) if own is provider else None
+    listed = _find_listed_url(provider, protocol) if own is provider else None
     if template := listed or own.base_url:
         file = own.redirected_by or provider.redirected_by
         url, _, directed_by = fill_url(template, provider, asked, file and _untrusted(file, template))
@@ -248,6 +260,17 @@ def _find_base_url(
         " in a model config",
         provider=provider.id, model=asked.partition("/")[2],
     )  # fmt: skip
+
+
+def _find_listed_url(provider: Provider, protocol: str) -> str | None:
+    """Return the URL listed for a wire format; one for another task stands at that of a chat format which has it."""
+    if protocol in provider.base_urls:
+        return provider.base_urls[protocol]
+    none: dict[str, str] = {}
+    formats = next((formats for formats in TASK_FORMATS.values() if protocol in formats), none)
+    if formats.get(provider.protocol) == protocol:
+        return None
+    return next((url for name, url in provider.base_urls.items() if formats.get(name) == protocol), None)
 
 
 def _untrusted(origin: str, url: str) -> str | None:
