@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _QUOTED_CHARS = 500
+_TITLE = re.compile(r"<title[^<>]*>([^<]*)</title", re.IGNORECASE)
+"""Stops at each ``<``, so that a page of nothing but opening tags takes no longer than any other of its size."""
+
 _MESSAGE_NAMES = ("message", "msg", "error_message", "error_msg", "errorMessage", "detail", "title", "Message")
 
 
@@ -120,7 +123,7 @@ def is_web_page(text: str) -> bool:
 
 def _read_text(text: str, secrets: Sequence[str]) -> ErrorReport | None:
     if is_web_page(text):
-        title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+        title = _TITLE.search(text)
         words = " ".join(title.group(1).split()) if title else ""
         return ErrorReport(message=_shorten(f"a web page: {words}", secrets) if words else "a web page")
     return ErrorReport(message=_shorten(text.strip(), secrets)) if text.strip() else None

@@ -34,6 +34,12 @@ def openai_error(message="boom", **fields):
     return {"error": {"message": message, **fields}}
 
 
+@pytest.mark.parametrize("tag", [b"<title>", b"<title", b"</title", b"<title><"])
+def test_a_page_of_tags_is_read_in_linear_time(tag):
+    """A megabyte of tags that are never closed: a search that looks for the end of each would take ten minutes."""
+    assert error_of(b"<html>" + tag * (1_000_000 // len(tag)), 502).message.startswith("a web page (status 502)")
+
+
 @pytest.mark.parametrize(
     ("body", "message", "code", "param"),
     [
