@@ -352,6 +352,26 @@ def test_a_blocked_prompt_is_an_error_whole_and_streamed(feedback, told):
     assert (caught.value.text, caught.value.code) == ("so far", feedback["blockReason"])
 
 
+def test_the_text_so_far_is_joined_for_errors_alone():
+    """Joined for each event, a long stream would take quadratic time."""
+
+    class Watched(StreamDecoder):
+        joined = 0
+
+        @property
+        def text(self) -> str:
+            self.joined += 1
+            return super().text
+
+    decoder = Watched(make_route())
+    for _ in range(3):
+        decoder.decode_event(json.dumps(parts_of({"text": "a"})).encode())
+    assert decoder.joined == 0
+    with pytest.raises(ContentFilterError) as caught:
+        decoder.decode_event(b'{"promptFeedback": {"blockReason": "OTHER"}}')
+    assert (caught.value.text, decoder.joined) == ("aaa", 1)
+
+
 def test_feedback_that_blocks_nothing_is_no_error():
     for feedback in ({"safetyRatings": []}, {"blockReason": "BLOCK_REASON_UNSPECIFIED"}, [], {"blockReason": None}):
         assert read({"text": "a"}, promptFeedback=feedback).text == "a"

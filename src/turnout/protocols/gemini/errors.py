@@ -33,7 +33,7 @@ def decode_error(status: int, headers: Mapping[str, str], body: bytes, secrets: 
     return error
 
 
-def find_block(body: dict[str, Any], secrets: Sequence[str], *, text: str = "") -> ContentFilterError | None:
+def find_block(body: dict[str, Any], secrets: Sequence[str]) -> ContentFilterError | None:
     """Return the error for a prompt that was blocked, as an answer or event tells it; `None` where it was not."""
     feedback = body.get("promptFeedback")
     reason = (as_text(feedback.get("blockReason")) or "") if is_object(feedback) else ""
@@ -46,7 +46,6 @@ def find_block(body: dict[str, Any], secrets: Sequence[str], *, text: str = "") 
         " or ask another model",
         code=reason,
         status=200,
-        text=text,
     )
 
 

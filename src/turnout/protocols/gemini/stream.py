@@ -84,8 +84,9 @@ class StreamDecoder:
 
     def decode_body(self, body: dict[str, Any]) -> list[Chunk]:
         """Decode a whole answer or what one event holds."""
-        blocked = find_block(body, self._secrets, text=self.text)
+        blocked = find_block(body, self._secrets)
         if blocked is not None:
+            blocked.text = self.text  # joined here, and not for each event that blocks nothing
             raise blocked
         chunks = self._answer.chunks = []
         self._id = self._id or as_text(body.get("responseId")) or None
