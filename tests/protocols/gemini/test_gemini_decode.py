@@ -365,7 +365,7 @@ def test_the_text_so_far_is_joined_for_errors_alone():
 
     decoder = Watched(make_route())
     for _ in range(3):
-        decoder.decode_event(json.dumps(parts_of({"text": "a"})).encode())
+        decoder.decode_event(json.dumps(make_body({"text": "a"})).encode())
     assert decoder.joined == 0
     with pytest.raises(ContentFilterError) as caught:
         decoder.decode_event(b'{"promptFeedback": {"blockReason": "OTHER"}}')
