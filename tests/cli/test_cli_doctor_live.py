@@ -54,7 +54,8 @@ def test_a_live_call_that_fails_says_the_cure(provider: Provider, capsys: Captur
     assert main(["doctor", "--live", "ovhcloud", "ovhcloud/gpt-oss-20b"]) == 1
     shown = capsys.readouterr().out
     assert shown.startswith("!!  live call")
-    assert "check the API key" in " ".join(shown.split())
+    told = "`ovhcloud` refused the key of `OVHCLOUD_API_KEY` in the environment: check it, or pass another one"
+    assert told in " ".join(shown.split())
     assert KEY not in shown
     assert len(provider.requests) == 1
 

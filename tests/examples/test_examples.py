@@ -197,7 +197,7 @@ def test_an_example_whose_provider_fails_ends_with_the_cure(provider: Provider) 
     provider.script(error(401, "bad key"))
     told_of_it = run("01_hello.py", code=1)
     assert "AuthenticationError" in told_of_it
-    assert "check the API key" in told_of_it
+    assert "refused the key of `OVHCLOUD_API_KEY`" in told_of_it
 
 
 @pytest.mark.local_model

@@ -1,19 +1,20 @@
 """What a route's `Grant` stands for: secrets exchanged for tokens, kept until they end, and requests signed.
 
 The exchange goes over the transport of the runtime and follows no redirect. Calls at the same time share one exchange;
-a token is fetched anew before it ends, and once after a 401. Nothing of it is written anywhere.
+a token is fetched anew before it ends, and once after it was refused. Nothing of it is written anywhere.
 """
 
 from __future__ import annotations
 
 import asyncio
+import copy
 import hashlib
 import time
 from functools import partial
 from typing import TYPE_CHECKING
 
 from turnout.call import token_exchanges
-from turnout.errors import APIConnectionError, APITimeoutError
+from turnout.errors import APIConnectionError, APITimeoutError, TurnoutError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -27,6 +28,9 @@ _SPARE_S = 60.0
 
 _EXCHANGE_S = 30.0
 """How long an exchange may take: others wait for it too, so that no call's own limit ends it."""
+
+_MOST_KEPT = 1024
+"""How many tokens are kept; a service with a key for each of its users would keep them all."""
 
 _EXCHANGES: dict[str, Callable[[Grant, Transport], Awaitable[Token]]] = {
     "iam_api_key": token_exchanges.exchange_iam_key,
@@ -66,9 +70,19 @@ class Credentials:
         _apply(token, route, grant)
 
     def forget(self, route: Route) -> bool:
-        """Drop the token of `route`, which the server refused; return whether there was one to drop."""
+        """Drop the token that `route` carries, which the server refused; return whether another one may be had.
+
+        A newer token, which another call has fetched since, is kept: a thousand calls that are refused at once lead to
+        one exchange.
+        """
         grant = route.grant
-        return grant is not None and self._tokens.pop(_key(grant), None) is not None
+        if grant is None or (grant.mechanism == "aws" and grant.client_id):
+            return False
+        key = _key(grant)
+        token = self._tokens.get(key)
+        if token is not None and _carries(route, token):
+            self._tokens.pop(key, None)
+        return True
 
     async def _fetch(self, key: tuple[str, ...], grant: Grant, transport: Transport, limit_s: float | None) -> Token:
         """Start the exchange or join the one under way; nobody's cancel takes it from the others."""
@@ -80,6 +94,8 @@ class Credentials:
         try:
             async with asyncio.timeout(limit_s):
                 return await asyncio.shield(task)
+        except TurnoutError as error:
+            raise copy.copy(error) from None  # each call completes its error with its own model and attempts
         except TimeoutError:
             message = "no token came in time: raise the limits in timeouts=, or name a fallback"
             raise APITimeoutError(message, kind="total", limit_s=limit_s, url=grant.url or None) from None
@@ -97,15 +113,31 @@ class Credentials:
         except TimeoutError:
             message = f"no token came within {_EXCHANGE_S:g} s: try again, or name a fallback"
             raise APIConnectionError(message, url=grant.url or None) from None
-        self._tokens[key] = token
+        self._keep(key, token)
         return token
+
+    def _keep(self, key: tuple[str, ...], token: Token) -> None:
+        """Keep `token` as the newest; the oldest go where there are too many."""
+        self._tokens.pop(key, None)
+        self._tokens[key] = token
+        for old in list(self._tokens)[:-_MOST_KEPT]:
+            self._tokens.pop(old, None)  # another thread may have taken it
 
 
 def _key(grant: Grant) -> tuple[str, ...]:
-    """Return what tells tokens apart; the secret is in it as a hash only."""
-    secret = hashlib.sha256("\0".join((grant.secret, grant.session_token or "")).encode()).hexdigest()
-    place = (grant.url, grant.scope or "", grant.deployments, grant.file, grant.region, grant.service)
+    """Return what tells tokens apart; the secrets are in it as a hash only."""
+    told = [grant.secret, grant.session_token or "", *(part for item in sorted(grant.headers.items()) for part in item)]
+    secret = hashlib.sha256("\0".join(told).encode("utf-8", "surrogateescape")).hexdigest()
+    place = (grant.url, grant.scope or "", grant.deployments, grant.file, grant.region, grant.service, *grant.moves_to)
     return (grant.mechanism, secret, grant.client_id, *place)
+
+
+def _carries(route: Route, token: Token) -> bool:
+    """Whether the last try of `route` went with `token`."""
+    signed_by: tuple[object, ...] = getattr(route.sign, "args", ())
+    if signed_by:
+        return any(part is token for part in signed_by)
+    return route.headers.get("authorization") == f"Bearer {token.value}"
 
 
 def _apply(token: Token, route: Route, grant: Grant) -> None:

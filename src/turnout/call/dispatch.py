@@ -14,7 +14,15 @@ from turnout.call.budget import find_budgets
 from turnout.call.exchange import Clock, encode, open_account, post
 from turnout.call.preparation import fit, prepare
 from turnout.call.spec import choose_candidates, shares_key
-from turnout.errors import APIStatusError, APITimeoutError, BudgetError, NotFoundError, TurnoutError, redact_url
+from turnout.errors import (
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+    BudgetError,
+    NotFoundError,
+    TurnoutError,
+    redact_url,
+)
 from turnout.fallback import summarise_failures
 from turnout.protocols import find_protocol
 from turnout.responses import Attempt, Warning
@@ -135,7 +143,7 @@ class Dispatch:
             route.send_to(endpoint.base_url, endpoint.api_key)
 
 
-_MOST_DROPPED = 2
+_MOST_MENDED = 2
 """How many refused fields one call leaves out before it gives up: each costs a request."""
 
 
@@ -153,6 +161,7 @@ class _Turn:
         self._spelling = self._lessons.recall(route).model or route.model
         self._encoded: EncodedRequest | None = None
         self._dropped: frozenset[str] = frozenset()
+        self._mended = 0
         self._has_other_name = False
         self._was_renewed = False
         self._failures = 0
@@ -259,19 +268,22 @@ class _Turn:
             self._has_other_name = True
             self._spelling = self._route.model if self._spelling == exact else exact
             return True
-        if self._encoded is None or not isinstance(error, APIStatusError) or len(self._dropped) >= _MOST_DROPPED:
+        if self._encoded is None or not isinstance(error, APIStatusError) or self._mended >= _MOST_MENDED:
             return False
-        from turnout.protocols.refusals import refused_field  # here: few calls are refused
+        from turnout.protocols.refusals import find_lessons  # here: few calls are refused
 
-        field = refused_field(error, self._encoded.added, self._encoded.translated)
-        if field is None:
+        lessons = find_lessons(error, self._encoded)
+        if lessons <= self._lessons.recall(self._route).dropped | self._dropped:  # nothing new: it would be in vain
             return False
-        self._dropped |= {field}
+        self._mended += 1
+        self._dropped |= lessons
         return True
 
     def _has_fresh_token(self, error: TurnoutError) -> bool:
         """Whether a token that was kept is refused now, so that another one is worth a try; once a turn."""
-        if self._was_renewed or self._encoded is None or error.status != 401 or self._route.grant is None:
+        if self._was_renewed or self._encoded is None or self._route.grant is None:
+            return False
+        if not isinstance(error, AuthenticationError):  # a 401, and of AWS a 403 as well
             return False
         self._was_renewed = True
         return self._dispatch.runtime.credentials.forget(self._route)

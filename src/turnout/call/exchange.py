@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET, Struct
 
 from turnout.adaptation.rewriter import Rewriter
-from turnout.errors import APITimeoutError, CallError, InvalidInputError
+from turnout.errors import (
+    APITimeoutError,
+    AuthenticationError,
+    CallError,
+    InvalidInputError,
+    PermissionDeniedError,
+)
 from turnout.protocols import EncodedRequest, WireProtocol
 from turnout.requests import DEFAULT_TOTAL_S
 from turnout.responses import REQUEST_ID_HEADERS
@@ -204,6 +210,10 @@ async def _read_error(exchange: Exchange) -> APIStatusError:
     error.retry_after_s = error.retry_after_s if told_s is None else told_s  # some tell it in the body
     error.request_id = error.request_id or exchange.request_id
     error.url = error.url or exchange.route.url
+    if isinstance(error, (AuthenticationError, PermissionDeniedError)):
+        from turnout.call.key_refusals import name_key  # here: few keys are refused
+
+        name_key(error, exchange.route)
     return error
 
 

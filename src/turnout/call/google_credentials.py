@@ -17,6 +17,7 @@ import msgspec
 from google.auth import exceptions, transport
 from google.oauth2 import service_account
 
+from turnout.call.token_exchanges import find_secret_transport, read_answer
 from turnout.errors import AuthenticationError, CallError, ServerError
 from turnout.transport.seam import HTTPRequest
 from turnout.version import USER_AGENT
@@ -47,8 +48,8 @@ async def fetch_token(file: str | None, scope: str | None, http: Transport) -> t
         if isinstance(error.__cause__, CallError):
             raise error.__cause__ from None
         raise ServerError(f"Google gives no token: {error}: try again later") from None
-    except (exceptions.GoogleAuthError, OSError, ValueError) as error:
-        what = type(error).__name__ if isinstance(error, ValueError) else error
+    except (exceptions.GoogleAuthError, OSError, ValueError, TypeError, AttributeError, LookupError) as error:
+        what = error if isinstance(error, (exceptions.GoogleAuthError, OSError)) else type(error).__name__
         cure = (
             f"let `{_FILE}` name a service account's JSON file, or log in with `gcloud auth application-default login`"
         )
@@ -105,17 +106,18 @@ class _Sender(transport.Request):
         """Send one request; `timeout` is in seconds."""
         data = body.encode() if isinstance(body, str) else body or b""
         given = {"user-agent": USER_AGENT, **{name.lower(): value for name, value in (headers or {}).items()}}
-        request = HTTPRequest(method=method, url=url, headers=given, body=data)
-        future = asyncio.run_coroutine_threadsafe(self._send(request, timeout or _ANSWER_S), self._loop)
+        limit_s = min(timeout or _ANSWER_S, _ANSWER_S)
+        deadline = time.monotonic() + limit_s
+        request = HTTPRequest(method=method, url=url, headers=given, body=data, connect_s=limit_s, deadline=deadline)
+        future = asyncio.run_coroutine_threadsafe(self._send(request), self._loop)
         try:
             return future.result()
         except CallError as error:
             raise exceptions.TransportError(error.message) from error
 
-    async def _send(self, request: HTTPRequest, limit_s: float) -> _Answer:
-        secret = getattr(self._http, "secret_transport", None) or self._http
-        response = await secret.send(request)
+    async def _send(self, request: HTTPRequest) -> _Answer:
+        response = await find_secret_transport(self._http).send(request)
         try:
-            return _Answer(response.status, response.headers, await response.read(limit_s))
+            return _Answer(response.status, response.headers, await read_answer(response))
         finally:
             response.close()

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
@@ -40,8 +41,18 @@ _DIRECT_ACCESS_S = 25 * 60.0
 _AWS_S = 300.0
 """How long keys of a profile or role are kept before botocore is asked again; it renews its own in time."""
 
+_MOST_S = 24 * 3600.0
+"""How long a token is kept at most, whatever its answer says: none of these lives longer."""
+
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
 _JSON = {"content-type": "application/json"}
+
+
+class _Answer(NamedTuple):
+    """What an exchange is answered with, and the moment of it by the server's clock."""
+
+    facts: dict[str, Any]
+    moment: float
 
 
 class Token(Struct, frozen=True, kw_only=True):
@@ -96,7 +107,7 @@ async def exchange_direct_access(grant: Grant, transport: Transport) -> Token:
     """
     body = msgspec.json.encode({"feature_flags": {"DuoAgentPlatformNext": True}})
     answer = await _post(grant, transport, body, {**_JSON, "authorization": f"Bearer {grant.secret}"})
-    listed = answer.get("headers")
+    listed = answer.facts.get("headers")
     given = cast("dict[str, object]", listed) if isinstance(listed, dict) else {}
     headers = {
         name.lower(): value
@@ -116,7 +127,7 @@ async def exchange_session_token(grant: Grant, transport: Transport) -> Token:
     headers = {**grant.headers, "authorization": f"token {grant.secret}"}
     answer = await _ask(grant, transport, "GET", grant.url, headers)
     token = _read_token(grant, answer, "token", usual_s=_DIRECT_ACCESS_S)
-    endpoints = answer.get("endpoints")
+    endpoints = answer.facts.get("endpoints")
     named = cast("dict[str, object]", endpoints).get("api") if isinstance(endpoints, dict) else None
     if not grant.moves_to or not isinstance(named, str) or not _may_move(grant, named):
         return token
@@ -142,12 +153,12 @@ async def find_aws_keys(grant: Grant, transport: Transport) -> Token:
 def _read_aws_keys(profile: str | None) -> Token:
     from importlib import import_module
 
-    botocore_error: type[Exception] = import_module("botocore.exceptions").BotoCoreError
+    botocore_errors: Any = import_module("botocore.exceptions")
     cure = "set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or `AWS_PROFILE`, or pass `api_key=`"
     try:
         found: Any = import_module("botocore.session").Session(profile=profile).get_credentials()
         keys: Any = found and found.get_frozen_credentials()
-    except botocore_error as error:
+    except (botocore_errors.BotoCoreError, botocore_errors.ClientError, OSError, ValueError, ImportError) as error:
         raise AuthenticationError(f"the AWS credentials of this machine cannot be read ({error}): {cure}") from None
     if not keys or not keys.access_key or not keys.secret_key:
         raise AuthenticationError(f"this machine has no AWS credentials: {cure}")
@@ -157,9 +168,9 @@ def _read_aws_keys(profile: str | None) -> Token:
     )  # fmt: skip
 
 
-def _read_deployment(grant: Grant, listed: dict[str, Any]) -> str:
+def _read_deployment(grant: Grant, listed: _Answer) -> str:
     """Return the URL of the first running deployment, which must be where the list is: the token goes there."""
-    rows = listed.get("resources")
+    rows = listed.facts.get("resources")
     for row in cast("list[object]", rows) if isinstance(rows, list) else []:
         url = cast("dict[str, object]", row).get("deploymentUrl") if isinstance(row, dict) else None
         if isinstance(url, str) and has_same_origin(url, grant.deployments):
@@ -182,55 +193,79 @@ def _may_move(grant: Grant, url: str) -> bool:
     return parts.scheme == "https" and any(host == name or host.endswith(f".{name}") for name in grant.moves_to)
 
 
-def _read_token(grant: Grant, answer: dict[str, Any], name: str, usual_s: float = _USUAL_S) -> Token:
-    value = answer.get(name)
+def _read_token(grant: Grant, answer: _Answer, name: str, usual_s: float = _USUAL_S) -> Token:
+    value = answer.facts.get(name)
     if not isinstance(value, str) or not value or not _is_header(value):
         raise ServerError(f"{redact_url(grant.url)} answered without a token: check that URL", url=grant.url)
-    now = time.time()
-    lasts, ends = answer.get("expires_in"), answer.get("expires_at", answer.get("expiration"))
-    if isinstance(lasts, str) and lasts.isdigit():
-        lasts = int(lasts)
-    if isinstance(lasts, (int, float)) and not isinstance(lasts, bool):
-        return Token(value=value, expires=now + lasts)
-    if isinstance(ends, (int, float)) and not isinstance(ends, bool):
-        return Token(value=value, expires=float(ends))
-    return Token(value=value, expires=now + usual_s)
+    return Token(value=value, expires=time.time() + _read_life(answer, usual_s))
+
+
+def _read_life(answer: _Answer, usual_s: float) -> float:
+    """Return how many seconds a token lives from now on.
+
+    A moment is taken as the server's: its clock, in the header Date, counts where this machine's goes wrong.
+    """
+    facts = answer.facts
+    life = _read_number(facts.get("expires_in"))
+    if life is None:
+        end = _read_number(facts.get("expires_at", facts.get("expiration")))
+        life = usual_s if end is None else end - answer.moment
+    return min(max(life, 0.0), _MOST_S)
+
+
+def _read_number(value: object) -> float | None:
+    """Return a number, also one in a string, as Entra once wrote them."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if number == number else None  # noqa: PLR0124 - "nan" is no number
 
 
 def _is_header(value: str) -> bool:
     return value.isascii() and value.isprintable()
 
 
-async def _post(grant: Grant, transport: Transport, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
+async def _post(grant: Grant, transport: Transport, body: bytes, headers: dict[str, str]) -> _Answer:
     return await _ask(grant, transport, "POST", grant.url, headers, body)
 
 
 async def _ask(  # noqa: PLR0917 - one request
     grant: Grant, transport: Transport, method: str, url: str, headers: dict[str, str], body: bytes = b""
-) -> dict[str, Any]:
+) -> _Answer:
     """Send one request of an exchange and return the object that it is answered with."""
     given = {"user-agent": USER_AGENT, "accept": "application/json", **headers}
     request = HTTPRequest(method=method, url=url, headers=given, body=body)
-    response = await _unrecorded(transport).send(request)
+    response = await find_secret_transport(transport).send(request)
     try:
-        text = await _read(response)
+        text = await read_answer(response)
     finally:
         response.close()
     if not 200 <= response.status < 300:
         raise _refuse(grant, response, url, text)
-    with suppress(msgspec.DecodeError, UnicodeDecodeError):
+    with suppress(ValueError, RecursionError):
         answer = msgspec.json.decode(text)
         if isinstance(answer, dict):
-            return cast("dict[str, Any]", answer)
+            return _Answer(cast("dict[str, Any]", answer), _read_moment(response))
     raise ServerError(f"{redact_url(url)} answered with no JSON object: check that URL", url=url)
 
 
-def _unrecorded(transport: Transport) -> Transport:
+def _read_moment(response: HTTPResponse) -> float:
+    """Return the time by the server's clock, or by this machine's where it tells none."""
+    with suppress(KeyError, ValueError, TypeError, OverflowError):
+        return parsedate_to_datetime(response.headers["date"]).timestamp()
+    return time.time()
+
+
+def find_secret_transport(transport: Transport) -> Transport:
     """Return the transport below a recorder: an exchange is all secrets, and belongs into no file."""
     return getattr(transport, "secret_transport", None) or transport
 
 
-async def _read(response: HTTPResponse) -> bytes:
+async def read_answer(response: HTTPResponse) -> bytes:
+    """Return the body of an answer. Raises `APIConnectionError` for one of more than 1 MB."""
     body = bytearray()
     while piece := await response.receive(10.0, "total"):
         body += piece
@@ -254,4 +289,7 @@ def _refuse(grant: Grant, response: HTTPResponse, url: str, body: bytes) -> Turn
         return ServerError(f"{message}: try again later, or name a fallback model", **facts)
     if 300 <= status < 400:
         return AuthenticationError(f"{message}: it redirects, and a secret follows no redirect: mend the URL", **facts)
+    if status == 404:
+        cure = "check that URL, and that the account of the secret may do this"
+        return AuthenticationError(f"{message}: {cure}", **facts)
     return AuthenticationError(f"{message}: check the secret that is exchanged there, and that it may do this", **facts)

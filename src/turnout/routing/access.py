@@ -57,12 +57,14 @@ def authorise(route: Route, door: Door, given_key: str | None) -> MissingKeyErro
     own_header = provider.api_key_header or _BEARER
     header = KEY_HEADERS.get(route.protocol, own_header)
     if not given_key and (given := next((name for name in (_BEARER, header, own_header) if name in headers), None)):
-        route.steps.append(f"key: the {given.title()} header that was given")
+        route.shown_by = f"the {given.title()} header that was given"
+        route.steps.append(f"key: {route.shown_by}")
         return None
-    key, origin = (given_key or "").strip(), "the argument or the config"
+    key, origin = (given_key or "").strip(), "the argument `api_key=` or the config"
     if not key and (variable := read_variable(*provider.api_key_env)):
         _check_origin(route, door.untrusted_file, variable)
         key, origin = variable.value, f"`{variable.name}` in the {variable.origin}"
+    route.shown_by = f"the key of {origin}" if key else ""
     if provider.auth in EXCHANGED_KEYS and key:
         return _grant_for_key(route, door, key, origin)
     if key:
@@ -178,6 +180,7 @@ def _grant_for_client(route: Route, door: Door) -> MissingKeyError | None:
         headers={name.lower(): route.headers[name.lower()] for name in provider.headers},
         deployments=_find_deployment(route, source),
     )  # fmt: skip
+    route.shown_by = f"the client that {say_needs(provider)} tell of"
     route.steps.append("key: a client's id and secret, exchanged for a token before the call")
     return None
 
@@ -211,6 +214,7 @@ def _grant_for_aws(route: Route, door: Door) -> MissingKeyError | None:
         route.grant = structs.replace(
             bare, secret=secret.value, client_id=access.value, session_token=session and session.value
         )
+        route.shown_by = f"the signature by `{access.name}` in the {access.origin}"
         route.steps.append(f"key: `{access.name}` in the {access.origin}, which signs the request")
         return None
     if not _is_installed("botocore"):
@@ -222,6 +226,7 @@ def _grant_for_aws(route: Route, door: Door) -> MissingKeyError | None:
         _refuse(route, door.untrusted_file, say_needs(provider))
     profile = read_variable("AWS_PROFILE")
     route.grant = structs.replace(bare, secret=profile.value if profile else "")
+    route.shown_by = "the signature by " + (f"the AWS profile `{profile.value}`" if profile else "this machine's role")
     route.steps.append("key: the AWS profile or role of this machine, which signs the request")
     return None
 
@@ -235,6 +240,7 @@ def _grant_for_google(route: Route, door: Door) -> MissingKeyError | None:
     source = door.provider.token or TokenSource()
     route.grant = Grant(mechanism="google_oauth", file=file.value if file else "", scope=source.scope)
     what = f"`{GOOGLE_FILE}` in the {file.origin}" if file else "Application Default Credentials of this machine"
+    route.shown_by = f"the token for {what}"
     route.steps.append(f"key: {what}, exchanged for a token before the call")
     return None
 

@@ -69,7 +69,8 @@ class Route(Struct, kw_only=True):
     lacks. `steps` tells in words how the route was found, without secrets. `is_launched`: the server is one that
     turnout starts itself, and `base_url` stands for it until `send_to` tells where it listens. `grant`: what is
     exchanged for a token (or signs) before the call is sent; `sign` is there once that is known. `body_fields` are
-    what every body must hold there.
+    what every body must hold there. `shown_by` tells in words, without a secret, what the call is authenticated by:
+    "the key of `GROQ_API_KEY` in the environment".
     """
 
     asked: str
@@ -90,6 +91,7 @@ class Route(Struct, kw_only=True):
     grant: Grant | None = None
     sign: Signer | None = None
     body_fields: dict[str, str] = {}
+    shown_by: str = ""
 
     def send_to(self, base_url: str, api_key: str | None) -> None:
         """Point the route at a server that was just launched for it."""
