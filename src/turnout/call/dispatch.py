@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import structs
 
 from turnout.call.budget import find_budgets
-from turnout.call.exchange import Clock, encode, open_account, post
+from turnout.call.exchange import Clock, build_request, encode, is_recorded, open_account, plays_records, post
 from turnout.call.preparation import fit, prepare
 from turnout.call.spec import choose_candidates, shares_key
 from turnout.errors import (
@@ -26,7 +26,7 @@ from turnout.errors import (
 from turnout.fallback import summarise_failures
 from turnout.protocols import find_protocol
 from turnout.responses import Attempt, Warning
-from turnout.routing.resolution import resolve_candidate, retired_message
+from turnout.routing.resolution import retired_message, trace_candidate
 from turnout.routing.route import is_secret_header
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from turnout.call.exchange import Exchange
     from turnout.call.spec import Call, Runtime
-    from turnout.errors import CallError
+    from turnout.errors import CallError, MissingKeyError
     from turnout.protocols import EncodedRequest, WireProtocol
     from turnout.requests import ModelRequest
     from turnout.routing.model import Candidate
@@ -116,25 +116,28 @@ class Dispatch:
     async def _begin(self, candidate: Candidate) -> _Turn:
         """Find the route of `candidate`; a try that never leaves is an attempt as well."""
         try:
-            route = await self._find_route(candidate)
+            route, missing = await self._find_route(candidate)
             protocol = find_protocol(route.protocol)
             request, warnings = await prepare(self.call, candidate, route, self.runtime)
             route.warnings += warnings
-            return _Turn(self, candidate, route, protocol, request)
+            return _Turn(self, candidate, route, protocol, request, missing)
         except TurnoutError as error:
             error.locate(model=candidate.label)
             self.attempts.append(Attempt(model=candidate.label, provider=error.provider, url=error.url, error=error))
             raise
 
-    async def _find_route(self, candidate: Candidate) -> Route:
+    async def _find_route(self, candidate: Candidate) -> tuple[Route, MissingKeyError | None]:
+        """Return the route, and the error of a key that it lacks where a recording may answer without one."""
         call = self.call
-        if shares_key(candidate, call.candidates[0]):
-            route = resolve_candidate(candidate, api_key=call.api_key, headers=call.headers, task=call.request.task)
-        else:
-            headers = {name: value for name, value in call.headers.items() if not is_secret_header(name)}
-            route = resolve_candidate(candidate, headers=headers, task=call.request.task)
+        api_key, headers = call.api_key, call.headers
+        if not shares_key(candidate, call.candidates[0]):
+            api_key = None
+            headers = {name: value for name, value in headers.items() if not is_secret_header(name)}
+        route, missing = trace_candidate(candidate, api_key=api_key, headers=headers, task=call.request.task)
+        if missing and not plays_records(candidate.transport or self.runtime.transport):
+            raise missing
         await self.launch(route)
-        return route
+        return route, missing
 
     async def launch(self, route: Route) -> None:
         """Start the server of a route that turnout serves itself, unless it runs."""
@@ -150,8 +153,14 @@ _MOST_MENDED = 2
 class _Turn:
     """The tries of one candidate."""
 
-    def __init__(
-        self, dispatch: Dispatch, candidate: Candidate, route: Route, protocol: WireProtocol, request: ModelRequest
+    def __init__(  # noqa: PLR0917 - what was found out of the candidate
+        self,
+        dispatch: Dispatch,
+        candidate: Candidate,
+        route: Route,
+        protocol: WireProtocol,
+        request: ModelRequest,
+        missing: MissingKeyError | None,
     ) -> None:
         self._dispatch = dispatch
         self.candidate = candidate
@@ -170,6 +179,7 @@ class _Turn:
         self._slot = None
         call = dispatch.call
         self._request = request
+        self._missing = missing
         retries = call.max_retries if candidate.max_retries is None else candidate.max_retries
         policy = call.retry_policy
         self._policy = policy if retries is None else structs.replace(policy, max_retries=retries)
@@ -185,8 +195,8 @@ class _Turn:
         exchange: Exchange | None = None
         self._account = None
         try:
-            if route.grant is not None:
-                await dispatch.runtime.credentials.authorise(route, transport, clock.until_sent()[0])
+            if route.grant is not None or self._missing is not None:
+                await self._authorise(route, clock)
             if self._spelling != route.model:
                 route = structs.replace(route, model=self._spelling)
             dropped = self._lessons.recall(self._route).dropped | self._dropped
@@ -226,6 +236,18 @@ class _Turn:
         for field in self._dropped:
             self._lessons.drop_field(self._route, field)
         return answer
+
+    async def _authorise(self, route: Route, clock: Clock) -> None:
+        """Let the route carry a token, unless a recording answers the request: that needs neither token nor key."""
+        transport = self.candidate.transport or self._dispatch.runtime.transport
+        if plays_records(transport):
+            adapted = fit(self._request, route, frozenset())
+            encoded = encode(self._protocol, adapted.request, route, frozenset())
+            if is_recorded(transport, build_request(route, encoded, clock)):
+                return
+        if self._missing is not None:
+            raise self._missing
+        await self._dispatch.runtime.credentials.authorise(route, transport, clock.until_sent()[0])
 
     async def _pace(self, route: Route, clock: Clock) -> None:
         """Wait until the rate limit has room. Raises `RateLimitError` where the call's own limits do not allow that."""

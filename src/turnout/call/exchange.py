@@ -24,7 +24,7 @@ from turnout.transport.seam import HTTPRequest, HTTPResponse
 from turnout.version import USER_AGENT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from turnout.call.account import Account  # noqa: TC004 # a field of a Struct, never resolved
     from turnout.call.budget import Budget
@@ -169,12 +169,22 @@ async def post(
 
     Raises the error that the answer stands for when its status is not 2xx, and what the transport raises.
     """
+    request = build_request(route, encoded, clock)
+    http = await transport.send(request)
+    exchange = Exchange(route, protocol, encoded, http, clock)
+    if not 200 <= http.status < 300:
+        raise await _read_error(exchange)
+    return exchange
+
+
+def build_request(route: Route, encoded: EncodedRequest, clock: Clock) -> HTTPRequest:
+    """Return the HTTP request of `encoded`, signed where the route says so."""
     deadline, kind = clock.until_head()
     url = encoded.url or route.url
     headers = {"user-agent": USER_AGENT, **encoded.headers, **route.headers}
     if route.sign is not None:
         headers |= route.sign("POST", url, headers, encoded.body)
-    request = HTTPRequest(
+    return HTTPRequest(
         method="POST",
         url=url,
         headers=headers,
@@ -183,11 +193,17 @@ async def post(
         deadline=deadline,
         deadline_kind=kind,
     )
-    http = await transport.send(request)
-    exchange = Exchange(route, protocol, encoded, http, clock)
-    if not 200 <= http.status < 300:
-        raise await _read_error(exchange)
-    return exchange
+
+
+def plays_records(transport: Transport) -> bool:
+    """Whether `transport` answers from a recording, at least what it knows: such a call needs no key."""
+    return hasattr(transport, "knows")
+
+
+def is_recorded(transport: Transport, request: HTTPRequest) -> bool:
+    """Whether `transport` answers `request` from a recording."""
+    knows: Callable[[HTTPRequest], bool] | None = getattr(transport, "knows", None)
+    return knows is not None and knows(request)
 
 
 def decode_whole(exchange: Exchange, body: bytes) -> ModelResponse:

@@ -135,17 +135,34 @@ class Replayer:
 
     async def send(self, request: HTTPRequest) -> HTTPResponse:
         """Return the recorded answer to `request` (it is a `transport.seam.Transport`)."""
-        asked = taped_request(request, find_secrets(request))
-        answer = self.find(asked)
+        answer = self.find(request)
         if answer is None:
-            raise RecordingError(self._explain(asked))
+            raise RecordingError(self._explain(taped_request(request, find_secrets(request))))
         return _ReplayedResponse(answer)
 
-    def find(self, asked: TapedRequest) -> TapedAnswer | None:
-        """Take the next recorded answer to `asked`; `None` where there is none left."""
+    def find(self, request: HTTPRequest) -> TapedAnswer | None:
+        """Take the next recorded answer to `request`; `None` where there is none left."""
         with self._lock:
-            waiting = self._waiting.get(asked.key())
+            waiting = self._find_waiting(request)
             return waiting.popleft() if waiting else None
+
+    def knows(self, request: HTTPRequest) -> bool:
+        """Whether `request` is answered from here: every one is, if only by an error."""
+        return True
+
+    def has(self, request: HTTPRequest) -> bool:
+        """Whether an answer to `request` is left."""
+        with self._lock:
+            return bool(self._find_waiting(request))
+
+    def _find_waiting(self, request: HTTPRequest) -> deque[TapedAnswer] | None:
+        """Return the answers that are left; one without a token may have been recorded where its token sent it."""
+        secrets = find_secrets(request)
+        asked = taped_request(request, secrets)
+        if (waiting := self._waiting.get(asked.key())) or secrets:
+            return waiting
+        moved = (self._waiting[known.key()] for known in self._requests if asked.is_moved(known))
+        return next((waiting for waiting in moved if waiting), None)
 
     def _explain(self, asked: TapedRequest) -> str:
         cure = "record it with cassette(…, mode='auto') or a Recorder"
@@ -201,8 +218,11 @@ class _Cassette:
         self._recorder = recorder
         self.secret_transport = recorder.secret_transport
 
+    def knows(self, request: HTTPRequest) -> bool:
+        return self._replayer.has(request)
+
     async def send(self, request: HTTPRequest) -> HTTPResponse:
-        answer = self._replayer.find(taped_request(request, find_secrets(request)))
+        answer = self._replayer.find(request)
         return await self._recorder.send(request) if answer is None else _ReplayedResponse(answer)
 
 

@@ -6,6 +6,7 @@ import base64
 import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -47,6 +48,15 @@ class TapedRequest(Struct, frozen=True, kw_only=True):
         """Return what equal requests have in common, however their JSON is spelled."""
         body = msgspec.json.encode([self.json, self.text, self.base64], order="deterministic").decode()
         return f"{self.method} {self.url} {body}"
+
+    def is_moved(self, other: TapedRequest) -> bool:
+        """Whether `other` may be this request after an exchange of tokens said where it goes: same domain and end."""
+        one, two = urlsplit(self.url), urlsplit(other.url)
+        return (
+            (self.method, self.json, self.text, self.base64) == (other.method, other.json, other.text, other.base64)
+            and one.netloc.split(".")[-2:] == two.netloc.split(".")[-2:]
+            and one.path.rpartition("/")[2] == two.path.rpartition("/")[2]
+        )
 
     def lines(self) -> list[str]:
         """Return the request as lines, for a comparison."""
