@@ -283,10 +283,17 @@ def _check_numbers(settings: ModelSettings) -> None:
         if value is None:
             continue
         is_number = isinstance(value, int if name in _COUNTS else (int, float)) and not isinstance(value, bool)
-        if not is_number or not math.isfinite(value) or value < least:
+        if not is_number or not _is_finite(value) or value < least:
             kind = "a whole number" if name in _COUNTS else "a number"
             limit = f" of {least:g} or more" if least != _ANY else ""
             raise InvalidInputError(f"settings: `{name}` is {value!r}: give {kind}{limit}, or None")
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return False
 
 
 def _mapping(value: object, what: str) -> dict[str, Any]:

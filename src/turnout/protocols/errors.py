@@ -17,6 +17,7 @@ from turnout.errors import (
     PermissionDeniedError,
     RateLimitError,
     ServerError,
+    redact_text,
     status_error_class,
 )
 from turnout.protocols.error_bodies import read_error_body
@@ -123,7 +124,7 @@ def decode_error(status: int, headers: Mapping[str, str], body: bytes, secrets: 
         report = structs.replace(report, code=kind.partition(":")[0])
     request_id = next((lowered[name] for name in REQUEST_ID_HEADERS if lowered.get(name)), None)
     cure = _cure_redirect(lowered.get("location", "")) if 300 <= status < 400 else None
-    return _build(status, report, cure, body=body, headers=lowered, request_id=request_id)
+    return _build(status, report, cure, secrets=secrets, body=body, headers=lowered, request_id=request_id)
 
 
 def error_from_report(report: ErrorReport, *, body: bytes, text: str = "") -> APIStatusError:
@@ -131,7 +132,9 @@ def error_from_report(report: ErrorReport, *, body: bytes, text: str = "") -> AP
     return _build(200, report, body=body, text=text)
 
 
-def _build(status: int, report: ErrorReport, cure: str | None = None, **facts: Any) -> APIStatusError:
+def _build(
+    status: int, report: ErrorReport, cure: str | None = None, *, secrets: Sequence[str] = (), **facts: Any
+) -> APIStatusError:
     words = _read_words(report)
     effective = _read_status(status, report)
     kind = _classify(effective, words, report.message)
@@ -139,7 +142,7 @@ def _build(status: int, report: ErrorReport, cure: str | None = None, **facts: A
     told = ", ".join([word for word in (f"status {status}", report.code) if word])
     cure = cure or _cure(kind, report, is_quota=is_quota and kind is RateLimitError)
     error = kind(
-        f"{report.message.rstrip('.')} ({told}): {cure}",
+        redact_text(f"{report.message.rstrip('.')} ({told}): {cure}", secrets),
         code=report.code,
         param=report.param,
         status=effective or status,

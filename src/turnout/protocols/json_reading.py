@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import msgspec
@@ -98,4 +99,15 @@ def mend_surrogates(value: Any) -> Any:
         return [mend_surrogates(item) for item in value]
     if is_object(value):
         return {mend_surrogates(key): mend_surrogates(item) for key, item in value.items()}
+def as_number(value: object) -> float | None:
+    """Return a number that a float can hold; `None` for NaN, what is infinite, and anything that is no number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return None
+    return number if isfinite(number) else None
+
+
     return value

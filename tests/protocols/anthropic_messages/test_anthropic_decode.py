@@ -14,7 +14,7 @@ from anthropic_wire import SECRET, START, STOP, begin, cut_up, ending, make_rout
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from turnout.chunks import ErrorChunk, RefusalDelta, ServerToolChunk, ToolCallDelta
+from turnout.chunks import ErrorChunk, RefusalDelta, ServerToolChunk, TextDelta, ToolCallDelta
 from turnout.errors import (
     CallError,
     MalformedStreamError,
@@ -336,3 +336,11 @@ def test_recorded_bytes_that_are_changed_raise_nothing_else_either(record):
         for read in (lambda data: decode(data, make_route()), lambda data: stream_bytes(cut_up(data, 0))):
             with suppress(CallError):
                 read(bytes(body))
+
+
+def test_arguments_are_no_part_of_a_text():
+    pieces = [begin(0, type="text", text=""), piece(0, "text_delta", text="Hi"), piece(0, "input_json_delta")]
+    pieces.append(piece(0, "input_json_delta", partial_json="{}"))
+    chunks, response = stream([START, *pieces, ending(), STOP])
+    assert response.text == "Hi" == "".join([chunk.text for chunk in chunks if isinstance(chunk, TextDelta)])
+    assert [warning.code for warning in response.warnings] == ["unread_content"]

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from turnout.protocols.anthropic_messages.wire import Delta
 
 _THOUGHTS = ("thinking", "redacted_thinking")
+_WRITTEN = ("text", *_THOUGHTS)
 _KINDS = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "tool_use", "citations_delta": "text"}
 _READ_OF_CALL = frozenset(("type", "id", "name", "input", "cache_control"))
 _DIRECT_CALLER = {"type": "direct"}
@@ -111,7 +112,7 @@ class Answer:
             self._write_text(block, delta.text)
         elif delta.type == "thinking_delta" and block.kind == "thinking":
             self._write_thought(block, delta.thinking)
-        elif delta.type == "input_json_delta" and delta.partial_json is not None:
+        elif delta.type == "input_json_delta" and delta.partial_json is not None and block.kind not in _WRITTEN:
             self._write_input(block, delta.partial_json)
         elif delta.type == "signature_delta" and block.kind == "thinking":
             block.signature = delta.signature
@@ -172,7 +173,7 @@ class Answer:
         """End what cannot go on beside a new block: text and thoughts; of one that has no index, all."""
         if index is None or index in self._by_index:
             self.stop()
-        elif self._blocks and self._blocks[-1].kind in ("text", *_THOUGHTS):
+        elif self._blocks and self._blocks[-1].kind in _WRITTEN:
             self._end(self._blocks[-1])
 
     def _end(self, block: Block) -> None:
@@ -184,7 +185,7 @@ class Answer:
             self.chunks.append(ToolCallEnd(block.call))
         elif block.is_shown:
             self.chunks.append(TextEnd() if block.kind == "text" else ReasoningEnd())
-        elif block.kind not in ("text", *_THOUGHTS):
+        elif block.kind not in _WRITTEN:
             if block.pieces:
                 block.record = {**block.record, "input": _read_input(block.text)}
             self.chunks.append(ServerToolChunk(_name(block), block.record))

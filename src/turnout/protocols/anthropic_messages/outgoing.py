@@ -229,13 +229,13 @@ def _is_results(blocks: Any) -> bool:
 def _trim_end(blocks: Any) -> None:
     """Take blanks off the end of an answer that the model is to go on with: the API refuses them."""
     last = blocks[-1] if is_array(blocks) and blocks else None
-    if is_object(last) and last.get("type") == "text":
+    if is_object(last) and last.get("type") == "text" and isinstance(last.get("text"), str):
         blocks[-1] = {**last, "text": last["text"].rstrip()}
 
 
 def _shorten(message: _Wire) -> _Wire:
     """Write a message of one plain text as that text."""
     blocks = message["content"]
-    if len(blocks) == 1 and is_object(blocks[0]) and blocks[0].keys() == {"type", "text"}:
+    if is_array(blocks) and len(blocks) == 1 and is_object(blocks[0]) and blocks[0].keys() == {"type", "text"}:
         return {**message, "content": blocks[0]["text"]}
     return message

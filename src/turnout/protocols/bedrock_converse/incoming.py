@@ -98,8 +98,9 @@ def _parse_format(value: _Dict, extra: _Dict) -> OutputSpec | None:
     schema = read_object(written) if written is not None else None
     if told is not None and schema is None:
         rest["textFormat"] = told
-    if config.get("effort") is not None and config["effort"] not in _EFFORTS:
-        rest["effort"] = config["effort"]
+    effort = config.get("effort")
+    if effort is not None and not (isinstance(effort, str) and effort in _EFFORTS):
+        rest["effort"] = effort
     if rest:
         extra["outputConfig"] = rest
     if schema is None or not is_object(holder):
@@ -122,6 +123,6 @@ def _parse_settings(value: _Dict, extra: _Dict) -> ModelSettings:
     elif tier is not None:
         extra["serviceTier"] = tier
     effort = take_object(value.get("outputConfig", {}), "outputConfig").get("effort")
-    if effort in _EFFORTS:
+    if isinstance(effort, str) and effort in _EFFORTS:
         given["reasoning_effort"] = effort
     return read_settings(given)

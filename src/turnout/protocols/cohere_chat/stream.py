@@ -13,6 +13,7 @@ from turnout.protocols.error_bodies import read_report
 from turnout.protocols.json_reading import (
     UnreadableJSONError,
     as_count,
+    as_number,
     as_text,
     is_array,
     is_object,
@@ -172,5 +173,6 @@ def _read_logprobs(item: object) -> list[TokenLogprob]:
     if not is_object(item):
         return []
     text, numbers = as_text(item.get("text")) or "", item.get("logprobs")
-    known = [float(number) for number in numbers if isinstance(number, (int, float))] if is_array(numbers) else []
+    told = [as_number(number) for number in numbers] if is_array(numbers) else []
+    known = [number for number in told if number is not None]
     return [TokenLogprob(token=text if not place else "", logprob=number) for place, number in enumerate(known)]

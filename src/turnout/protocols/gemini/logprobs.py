@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from turnout.protocols.json_reading import is_object, objects
+from turnout.protocols.json_reading import as_number, is_object, objects
 from turnout.responses import TokenLogprob
 
 
@@ -19,10 +19,10 @@ def read_logprobs(value: object) -> list[TokenLogprob]:
     chosen, top = objects(value.get("chosenCandidates")), objects(value.get("topCandidates"))
     top += [{}] * (len(chosen) - len(top))
     return [
-        TokenLogprob(token=token, logprob=float(number), top=_read_top(beside))
+        TokenLogprob(token=token, logprob=number, top=_read_top(beside))
         for item, beside in zip(chosen, top, strict=False)
         if isinstance(token := item.get("token"), str)
-        and isinstance(number := item.get("logProbability"), (int, float))
+        and (number := as_number(item.get("logProbability"))) is not None
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from turnout.protocols.json_reading import is_array, is_object, objects
+from turnout.protocols.json_reading import as_number, is_array, is_object, objects
 from turnout.responses import TokenLogprob
 
 
@@ -33,9 +33,10 @@ def _read_token(item: dict[str, Any]) -> TokenLogprob | None:
 def _make_token(
     token: object, logprob: object, data: object = None, top: tuple[TokenLogprob, ...] = ()
 ) -> TokenLogprob | None:
-    if not isinstance(token, str) or not isinstance(logprob, (int, float)):
+    number = as_number(logprob)
+    if not isinstance(token, str) or number is None:
         return None
-    return TokenLogprob(token=token, logprob=float(logprob), data=_read_bytes(data), top=top)
+    return TokenLogprob(token=token, logprob=number, data=_read_bytes(data), top=top)
 
 
 def _read_bytes(value: object) -> bytes | None:

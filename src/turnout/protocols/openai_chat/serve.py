@@ -163,7 +163,7 @@ def _parse_settings(value: _Dict, extra: _Dict, *, has_tools: bool) -> ModelSett
     if not has_tools and "parallel_tool_calls" in given:
         extra["parallel_tool_calls"] = given.pop("parallel_tool_calls")
     effort = value.get("reasoning_effort")
-    if effort in _EFFORTS:
+    if isinstance(effort, str) and effort in _EFFORTS:
         given["reasoning_effort"] = effort
     elif effort is not None:  # a word that only this provider knows
         extra["reasoning_effort"] = effort

@@ -100,7 +100,7 @@ def _merge_options(
     if "tools" in body and is_array(options.get("tools")):
         merged["tools"] = _merge_tools(body["tools"], options["tools"])
     if "include" in body and is_array(options.get("include")):
-        merged["include"] = list(dict.fromkeys([*body["include"], *options["include"]]))
+        merged["include"] = body["include"] + [word for word in options["include"] if word not in body["include"]]
     text = options.get("text")
     if is_object(text) and "format" in text:
         merged["text"]["format"] = text["format"]
