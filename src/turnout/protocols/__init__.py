@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 from turnout.errors import ConfigurationError
+from turnout.protocols.wire_fields import NO_FIELDS, WireFields
 from turnout.responses import Warning
 
 if TYPE_CHECKING:
@@ -58,13 +59,15 @@ class EncodedRequest(Struct, frozen=True, kw_only=True):
     """The body to send and the headers that the protocol asks for.
 
     `added` names the top-level fields of the body that turnout added by itself, `translated` those that it made of a
-    setting of another name: a server that refuses one of them gets the request again without it.
+    setting of another name: a server that refuses one of them gets the request again without it. `fields` says what
+    the wire format calls them, and which nested ones can go alone.
     """
 
     body: bytes
     headers: dict[str, str]
     added: frozenset[str] = frozenset()
     translated: frozenset[str] = frozenset()
+    fields: WireFields = NO_FIELDS
     warnings: tuple[Warning, ...] = ()
     url: str | None = None
     """The endpoint, where it depends on the request; `None`: the route's own."""

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from turnout.errors import APIStatusError, AuthenticationError, ContentFilterError, ContextLengthError
+from msgspec import Struct
 
-_UNKNOWN = r"(?:unsupported|unknown|unrecogni[sz]ed|unexpected|extra|not (?:supported|permitted|allowed|recogni[sz]ed))"
+from turnout.errors import AuthenticationError, ContentFilterError, ContextLengthError
+from turnout.protocols.json_reading import is_object, try_read_json
+from turnout.protocols.wire_fields import NO_FIELDS, WireFields, holds
+
+if TYPE_CHECKING:
+    from turnout.errors import APIStatusError
+    from turnout.protocols import EncodedRequest
+
+_UNKNOWN = (
+    r"(?:unsupported|unknown|unrecogni[sz]ed|unexpected|extra|extraneous"
+    r"|not (?:supported|permitted|allowed|recogni[sz]ed))"
+)
 _KIND = r"(?:(?:parameters?|fields?|arguments?|propert(?:y|ies)|options?|keys?|names?|inputs?)(?:\(s\))?)"
 _FILLING = rf"(?:(?:request|keyword|body|top-level|supplied|provided|received|are|were|the|{_KIND}) )*"
 _PLACE = r"(?: (?:with|by|on|for|in) (?:this|the) \w+)?"
@@ -14,7 +26,7 @@ _NO_VALUE = r"(?! (?:with |for |of )?(?:this |the |a )?(?:values?|types?|formats
 _ENDS = (
     rf"(?= ?(?:$|[.,;:!?()\[\]\"'`])| (?:with|by|on|for|in|at|here|and|or|use|when|{_KIND}|is|are|was)\b){_NO_VALUE}"
 )
-_QUOTES = r"[\"'`]*"
+_QUOTES = r"[\"'`\[\]]*"
 
 _FIELD_IS_UNKNOWN = re.compile(
     rf"\bthis {_KIND} is {_UNKNOWN}\b|\b{_KIND}(?: is| are| was)? {_UNKNOWN}\b{_ENDS}"
@@ -22,27 +34,151 @@ _FIELD_IS_UNKNOWN = re.compile(
     re.IGNORECASE,
 )
 
+_CALLING = r"(?:function|tool)[ -]?(?:call(?:ing|s)?|use)`?"
+_LACKS = r"(?:do|does)(?: not|n't) (?:currently )?support (?:native |any |the |this )?"
+_IS_OFF = r"(?:is|are)(?: not (?:enabled|supported|available)| unavailable| unsupported)"
+_NO_TOOLS = (  # vLLM and llama.cpp, as they were started; OpenRouter; Bedrock, Groq, Google
+    rf"requires? --(?:enable-auto-tool-choice|tool-call-parser)|(?:tools|tool_choice) param requires --jinja"
+    rf"|no endpoints found that support tool use|{_LACKS}{_CALLING}|{_CALLING} is not (?:enabled|supported)"
+)
+_NO_CHOICE = rf"{_LACKS}tool_choice|tool_choice ['\"]?\w+['\"]? is incompatible with thinking"  # DeepSeek; Moonshot
+_NO_FORMAT = (  # OpenAI, DeepSeek; Groq; Google
+    rf"response[_ ]format['`\"]? (?:of )?type (?:['`\"]?json_(?:schema|object)['`\"]? )?{_IS_OFF}"
+    rf"|{_LACKS}(?:response[_ ]format|structured outputs?|json[_ ](?:mode|schema))"
+    rf"|(?:structured outputs?|json mode) {_IS_OFF}"
+)
+_WORDS = {"tools": _NO_TOOLS, "tool_choice": _NO_CHOICE, "response_format": _NO_FORMAT}
+"""What servers say of a feature without naming its field, by the name under which it is learned."""
 
-def refused_field(error: APIStatusError, added: frozenset[str], translated: frozenset[str] = frozenset()) -> str | None:
-    """Return which field of the body a 400 or 422 refuses as such; `None` where it refuses none.
+_TELLING = frozenset((400, 404, 422, 500, 501))  # OpenRouter's is a 404, llama.cpp's was a 500
+_TOKEN = re.compile(r"[A-Za-z_]\w*(?:\[\d*\]|\.\w+)+")
+_LEADING = re.compile(r"(?:^|errors: )([A-Za-z_]\w*(?:\[\d*\]|\.\w+)*): ")
+_AT = re.compile(r"unknown name \"(\w+)\" at '([\w.\[\]]+)'", re.IGNORECASE)  # Google
+_WRAPPERS = frozenset({"body", "request", "generatecontentrequest"})
+_PLAIN_WORDS = frozenset({"format", "type", "schema", "thinking", "tools"})
+"""Last steps of places that are everyday words, and tell nothing where they stand alone."""
+
+
+def find_lessons(error: APIStatusError, encoded: EncodedRequest) -> frozenset[str]:
+    """Return what `error` teaches about the place that `encoded` went to: fields and features that it refuses."""
+    place = refused_field(error, encoded.added, encoded.translated, encoded.fields, encoded.body)
+    return encoded.fields.read_lessons(place) if place is not None else frozenset()
+
+
+def refused_field(
+    error: APIStatusError,
+    added: frozenset[str],
+    translated: frozenset[str] = frozenset(),
+    fields: WireFields = NO_FIELDS,
+    body: bytes = b"",
+) -> str | None:
+    """Return which field of the `body` an error refuses as such, by its place; `None` where it refuses none.
 
     A field that turnout `added` by itself may be named in `param`, or anywhere in the message as a whole word. One that
     was `translated` from a setting of the user goes only when the server says that it knows no such field: a value that
-    it does not like is the user's to mend.
+    it does not like is the user's to mend. The same holds for the nested fields that `fields` tells of. Whatever is
+    neither added nor translated, `provider_options` among it, is the user's own.
     """
-    if error.status not in (400, 422) or isinstance(
-        error, (ContextLengthError, ContentFilterError, AuthenticationError)
-    ):
+    if isinstance(error, (ContextLengthError, ContentFilterError, AuthenticationError)):
         return None
-    named = re.split(r"[.\[]", error.param or "", maxsplit=1)[0]
-    if named in added:
-        return named
-    if named in translated:
-        return named if _is_unknown(named, error.message, is_named=True) else None
-    found = next((name for name in sorted(added) if _has_word(error.message, name)), None)
-    if found is not None or named:
-        return found
-    return next((name for name in sorted(translated) if _is_unknown(name, error.message)), None)
+    message = " ".join(error.message.split())  # the patterns would take for ever on a long row of blanks
+    own = _Own(added, translated, fields, body)
+    if error.status in _TELLING:
+        for feature, words in _WORDS.items():
+            if feature in translated and re.search(words, message, re.IGNORECASE):
+                return feature
+    if error.status not in (400, 422):
+        return None
+    named = error.param or _find_subject(message, own)
+    place = own.find(named, is_told=True) if named else None
+    if named is not None and place is not None:
+        if place in added or (place in fields.chosen and "." in named):
+            return place
+        spellings = (named, place, place.rpartition(".")[2])
+        return place if any(_is_unknown(name, message, is_named=True) for name in spellings) else None
+    found = next((name for name in sorted(added) if _has_word(message, name)), None)
+    return found if found is not None or named else _search(message, own)
+
+
+class _Own(Struct, frozen=True):
+    """The fields of a request that turnout may leave out."""
+
+    added: frozenset[str]
+    translated: frozenset[str]
+    fields: WireFields
+    body: bytes
+
+    def find(self, named: str, *, is_told: bool = False) -> str | None:
+        """Return the place that a server means by `named`: as this wire spells it, or as a reader of it may have.
+
+        The last step alone is enough where the server points to it (`is_told`), or where it is no everyday word.
+        """
+        steps = _read_steps(named)
+        while len(steps) > 1 and steps[0] in _WRAPPERS:
+            del steps[0]
+        places = [place for place in (*self.fields.lessons, *self.fields.optional) if self._may_go(place)]
+        exact = next((place for place in places if _is_same(steps, _read_steps(place))), None)
+        if exact is not None or not steps:
+            return exact
+        if len(steps) == 1:
+            alone = [place for place in places if is_told or steps[0] not in _PLAIN_WORDS]
+            ending = next((place for place in alone if _read_steps(place)[-1:] == steps), None)
+            if ending is not None:
+                return ending
+        top = next((name for name in sorted(self.added | self.translated) if _read_steps(name) == steps[:1]), None)
+        is_inside = len(steps) > 1 and top in self.fields.lessons  # a schema, say: the user's own
+        return None if is_inside else top
+
+    def find_tops(self) -> list[str]:
+        """Return the top-level fields whose refusal teaches something, other spellings among them."""
+        return [place for place in self.fields.lessons if "." not in place and self._may_go(place)]
+
+    def _may_go(self, place: str) -> bool:
+        own = self.added | self.translated
+        if place in self.fields.lessons:
+            return not own.isdisjoint(self.fields.lessons[place])
+        if own.isdisjoint(place.replace("[]", "").split(".")):
+            return False
+        sent = try_read_json(self.body)
+        return is_object(sent) and holds(sent, place)
+
+
+def _read_steps(named: str) -> list[str]:
+    """Return the names of a place, without numbers, in one spelling: ``tools[0].aName``, ``tools.0.a_name``."""
+    steps = re.split(r"[.\[\]]+", named.replace("_", "").lower())
+    return [step for step in steps if step and not step.isdecimal()]
+
+
+def _is_same(named: list[str], place: list[str]) -> bool:
+    """Whether both are one place; a reader of a union puts a step of its own in between: ``tools.0.custom.strict``."""
+    return named == place or (
+        len(named) == len(place) + 1
+        and any(named[:gap] + named[gap + 1 :] == place for gap in range(1, len(named) - 1))
+    )
+
+
+def _find_subject(message: str, own: _Own) -> str | None:
+    """Return the field that a message without a `param` is about: the one that it begins with, or Google's."""
+    at = _AT.search(message)
+    if at is not None:
+        return f"{at[2]}.{at[1]}"
+    subjects = [subject for subject in _LEADING.findall(message) if own.find(subject, is_told=True) is not None]
+    return subjects[0] if subjects else None
+
+
+def _search(message: str, own: _Own) -> str | None:
+    """Return the field of which a message says that it is unknown."""
+    for token in dict.fromkeys(_TOKEN.findall(message)):
+        place = own.find(token)
+        if place is not None and _is_unknown(token, message):
+            return place
+    rest = _TOKEN.sub("", message)
+    for name in sorted({*own.translated, *own.find_tops()}):
+        if _is_unknown(name, rest):
+            return name
+    words = {place.rpartition(".")[2] for place in (*own.fields.lessons, *own.fields.optional) if "." in place}
+    known = [word for word in sorted(words) if own.find(word) is not None and _is_unknown(word, rest)]
+    return own.find(known[0]) if known else None
 
 
 def _has_word(text: str, name: str) -> bool:
@@ -51,7 +187,6 @@ def _has_word(text: str, name: str) -> bool:
 
 def _is_unknown(name: str, message: str, *, is_named: bool = False) -> bool:
     """Tell whether `message` says of the field `name` (of the field it speaks of, if `is_named`) that there is none."""
-    message = " ".join(message.split())  # the patterns would take for ever on a long row of blanks
     if is_named and _FIELD_IS_UNKNOWN.search(message):
         return True
     field = rf"{_QUOTES}(?<!\w){re.escape(name)}(?!\w){_QUOTES}"

@@ -15,6 +15,7 @@ from msgspec import structs
 from turnout.protocols.errors import decode_error
 from turnout.protocols.openai_chat import StreamDecoder, decode
 from turnout.protocols.openai_chat import encode as encode_chat
+from turnout.protocols.openai_chat.encode import FIELDS as CHAT_FIELDS
 from turnout.routing.hosts import join_path
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["StreamDecoder", "decode", "decode_error", "encode"]
 
 _CHOSEN_BY_URL = ("stream", "stream_options")
+_FIELDS = structs.replace(CHAT_FIELDS, lessons={**CHAT_FIELDS.lessons, "tool_choice_option": ("tool_choice",)})
 
 
 def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozenset()) -> EncodedRequest:
@@ -41,4 +43,5 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         body=msgspec.json.encode(body),
         url=join_path(route.base_url, "/text/chat_stream" if request.stream else "/text/chat"),
         added=chat.added.difference(_CHOSEN_BY_URL),
+        fields=_FIELDS,
     )

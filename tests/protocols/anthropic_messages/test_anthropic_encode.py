@@ -270,7 +270,7 @@ def test_structured_output_is_a_closed_schema():
             "additionalProperties": False,
         },
     }
-    assert (encoded.translated, encoded.warnings) == ({"output_config"}, ())
+    assert (encoded.translated, encoded.warnings) == ({"output_config", "response_format"}, ())
 
 
 def test_the_rest_of_a_schema_that_structured_output_knows():

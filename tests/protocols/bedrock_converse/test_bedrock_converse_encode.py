@@ -436,7 +436,7 @@ def test_structured_output_is_a_text_format() -> None:
         "required": ["a"],
         "additionalProperties": False,
     }
-    assert encoded.translated == {"outputConfig"}
+    assert encoded.translated == {"outputConfig", "response_format"}
     body = body_of(HI, output=OutputSpec(schema=SCHEMA, mode="json_schema"), route=make_route(takes_refs=False))
     assert body["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["name"] == "response"
 

@@ -19,12 +19,27 @@ from turnout.protocols.anthropic_messages.variants import (
 )
 from turnout.protocols.json_reading import is_array
 from turnout.protocols.json_values import check_value, write_body
+from turnout.protocols.wire_fields import WireFields, leave_out
 from turnout.requests import merge_deep
 
 if TYPE_CHECKING:
     from turnout.requests import ModelRequest
     from turnout.responses import Warning
     from turnout.routing.route import Route
+
+FIELDS = WireFields(
+    lessons={
+        "tools": ("tools",),
+        "tool_choice": ("tool_choice",),
+        "output_config": ("output_config", "response_format"),
+        "output_config.format": ("response_format",),
+        "output_config.format.type": ("response_format",),
+        "output_format": ("response_format",),  # its name in the beta
+    },
+    optional=("output_config.effort", "tool_choice.disable_parallel_tool_use"),
+    chosen=("output_config.format.type",),
+)
+"""What is learned where a server refuses a field: https://platform.claude.com/docs/en/api/messages."""
 
 
 def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozenset()) -> EncodedRequest:
@@ -48,7 +63,9 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
     body, translated = _write_body(request, route, refused, warnings)
     if output_format is not None:
         body["output_config"] = {**body.get("output_config", {}), "format": output_format}
-        translated.add("output_config")
+        translated |= {"output_config", "response_format"}
+    if refused:
+        leave_out(body, refused, warnings)
     options = read_own(request, route.provider)
     if options:
         body = _merge_options(body, options, request)
@@ -62,10 +79,17 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
     return EncodedRequest(
         body=write_body(address(body, route, variant, is_stream=request.stream)),
         headers=headers,
-        translated=frozenset(translated & body.keys()) - options.keys(),
+        translated=_find_translated(translated, body, options),
+        fields=FIELDS,
         warnings=tuple(warnings),
         url=write_url(route, variant, is_stream=request.stream),
     )
+
+
+def _find_translated(written: set[str], body: dict[str, Any], options: dict[str, Any]) -> frozenset[str]:
+    """Return the fields that were made of settings, are still there, and are not the user's own as well."""
+    kept = frozenset(written & body.keys()) - options.keys()
+    return kept | {"response_format"} if "response_format" in written and "output_config" in kept else kept
 
 
 def _write_body(

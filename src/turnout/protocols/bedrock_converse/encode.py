@@ -7,12 +7,14 @@ from urllib.parse import quote
 
 from turnout.errors import InvalidInputError, InvalidModelError
 from turnout.protocols import EncodedRequest
+from turnout.protocols.bedrock_converse.errors import FORCED_CHOICE
 from turnout.protocols.bedrock_converse.outgoing import write_conversation
 from turnout.protocols.bedrock_converse.own import read_own
 from turnout.protocols.bedrock_converse.settings import write_settings
 from turnout.protocols.bedrock_converse.thinking import settle_thinking
 from turnout.protocols.json_reading import is_array, is_object, objects
 from turnout.protocols.json_values import write_body
+from turnout.protocols.wire_fields import WireFields, leave_out
 from turnout.requests import merge_deep
 from turnout.routing.hosts import join_path
 
@@ -23,6 +25,19 @@ if TYPE_CHECKING:
 
 _MORE = "additionalModelRequestFields"
 _THINKING = frozenset({"thinking", "reasoningConfig", "reasoning_config", "reasoning_effort", "output_config"})
+
+FIELDS = WireFields(
+    lessons={
+        "toolConfig": ("tools",),
+        "toolConfig.tools": ("tools",),
+        "toolConfig.toolChoice": (FORCED_CHOICE,),
+        "outputConfig": ("outputConfig", "response_format"),
+        "outputConfig.textFormat": ("response_format",),
+    },
+    optional=("outputConfig.effort", *(f"{_MORE}.{name}" for name in sorted(_THINKING))),
+)
+"""What is learned where a model refuses a field:
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html."""
 
 
 def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozenset()) -> EncodedRequest:
@@ -50,7 +65,11 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
     added = _add_tools(body, request, route, warnings)
     if text_format is not None:
         body["outputConfig"] = {**body.get("outputConfig", {}), "textFormat": text_format}
-        translated.add("outputConfig")
+        translated |= {"outputConfig", "response_format"}
+    if request.tools:
+        translated.add("tools")
+    if refused:
+        leave_out(body, refused, warnings)
     if options:
         body = _merge_options(body, options, request)
     settle_thinking(body, warnings)
@@ -61,10 +80,17 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
             "accept": "application/vnd.amazon.eventstream" if request.stream else "application/json",
         },
         added=frozenset(added),
-        translated=frozenset(translated - options.keys()),
+        translated=frozenset(translated - _own_fields(options)),
+        fields=FIELDS,
         warnings=tuple(warnings),
         url=write_url(route, is_stream=request.stream),
     )
+
+
+def _own_fields(options: dict[str, Any]) -> set[str]:
+    """Return the fields that are the user's own, and what they are for."""
+    meant = {"toolConfig": "tools", "outputConfig": "response_format"}
+    return {*options, *(meant[name] for name in meant.keys() & options.keys())}
 
 
 def write_url(route: Route, *, is_stream: bool) -> str:

@@ -9,6 +9,7 @@ from turnout.protocols import EncodedRequest
 from turnout.protocols.cohere_chat.outgoing import write_messages
 from turnout.protocols.cohere_chat.settings import write_settings
 from turnout.protocols.json_values import check_value, write_body
+from turnout.protocols.wire_fields import WireFields, leave_out
 from turnout.requests import merge_deep
 from turnout.routing.hosts import join_path
 from turnout.schemas import inline_refs
@@ -22,6 +23,19 @@ CHOICES = {"required": "REQUIRED", "none": "NONE"}
 """Tool choices and their words; there is none for ``"auto"``, which is what happens without one."""
 
 _PATH = "/chat"
+FIELDS = WireFields(
+    lessons={
+        "tools": ("tools",),
+        "tool_choice": ("tool_choice",),
+        "response_format": ("response_format",),
+        "response_format.type": ("response_format",),
+        "response_format.json_schema": ("response_format",),
+        "response_format.schema": ("response_format",),  # its name in the API before
+    },
+    optional=("thinking.token_budget",),
+    chosen=("response_format.type",),
+)
+"""What is learned where a server refuses a field: https://docs.cohere.com/reference/chat."""
 
 
 def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozenset()) -> EncodedRequest:
@@ -38,7 +52,9 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         "messages": write_messages(request.messages, route.provider, warnings),
     }
     translated = write_settings(body, request, route, refused, warnings)
-    _add_tools(body, request, route)
+    translated |= _add_tools(body, request, route)
+    if refused:
+        leave_out(body, refused, warnings)
     if request.stream:
         body["stream"] = True
     options = merge_deep(request.provider_options.get("*", {}), request.provider_options.get(route.provider, {}))
@@ -59,13 +75,17 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         body=write_body(body),
         headers=headers,
         translated=frozenset(translated - options.keys()),
+        fields=FIELDS,
         warnings=tuple(warnings),
         url=join_path(route.base_url, "" if base.endswith(_PATH) else _PATH),
     )
 
 
-def _add_tools(body: dict[str, Any], request: ModelRequest, route: Route) -> None:
-    """Write tools, tool choice and structured output; a tool that has to be called is the only one that is offered."""
+def _add_tools(body: dict[str, Any], request: ModelRequest, route: Route) -> set[str]:
+    """Write tools, tool choice and structured output; return which of them are there.
+
+    A tool that has to be called is the only one that is offered.
+    """
     if request.tools:
         choice = request.tool_choice or "auto"
         tools = [tool for tool in request.tools if choice in ("auto", *CHOICES) or tool.name == choice]
@@ -75,6 +95,7 @@ def _add_tools(body: dict[str, Any], request: ModelRequest, route: Route) -> Non
     if request.output is not None:
         held = {"json_schema": _fit(request.output.schema, route)} if request.output.mode == "json_schema" else {}
         body["response_format"] = {"type": "json_object", **held}
+    return {"tools", "tool_choice", "response_format"} & body.keys()
 
 
 def _write_tool(tool: ToolSpec, route: Route) -> dict[str, Any]:

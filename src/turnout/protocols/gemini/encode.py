@@ -8,14 +8,35 @@ from turnout.protocols import EncodedRequest
 from turnout.protocols.gemini.outgoing import write_messages
 from turnout.protocols.gemini.place import write_url
 from turnout.protocols.gemini.settings import write_settings
-from turnout.protocols.json_reading import is_array
+from turnout.protocols.json_reading import is_array, is_object
 from turnout.protocols.json_values import check_value, write_body
+from turnout.protocols.wire_fields import WireFields, leave_out
 from turnout.requests import merge_deep
 
 if TYPE_CHECKING:
     from turnout.requests import ModelRequest
     from turnout.responses import Warning
     from turnout.routing.route import Route
+
+FIELDS = WireFields(
+    lessons={
+        "tools": ("tools",),
+        "tools[].functionDeclarations": ("tools",),
+        "toolConfig": ("tool_choice",),
+        "toolConfig.functionCallingConfig": ("tool_choice",),
+        "generationConfig.responseMimeType": ("response_format",),
+        "generationConfig.responseJsonSchema": ("response_format",),
+        "generationConfig.responseSchema": ("response_format",),
+        "generationConfig.thinkingConfig": ("thinkingConfig",),
+    },
+    optional=(
+        "generationConfig.thinkingConfig.includeThoughts",
+        "generationConfig.thinkingConfig.thinkingLevel",
+        "generationConfig.thinkingConfig.thinkingBudget",
+    ),
+    chosen=("generationConfig.responseMimeType",),
+)
+"""What is learned where a server refuses a field: https://ai.google.dev/api/generate-content."""
 
 
 def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozenset()) -> EncodedRequest:
@@ -33,7 +54,9 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
     if request.tools or request.output is not None:
         from turnout.protocols.gemini.tool_fields import add_tools  # a plain request does not pay for it
 
-        add_tools(body, request, route)
+        translated |= add_tools(body, request, route)
+    if refused:
+        leave_out(body, refused, warnings)
     options = request.provider_options.get(route.provider, {})
     if "*" in request.provider_options:
         options = merge_deep(request.provider_options["*"], options)
@@ -47,10 +70,22 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
     return EncodedRequest(
         body=write_body(body),
         headers=headers,
-        translated=frozenset(translated),
+        translated=_find_translated(translated, options),
+        fields=FIELDS,
         warnings=tuple(warnings),
         url=write_url(route, is_stream=request.stream),
     )
+
+
+def _find_translated(written: set[str], options: dict[str, Any]) -> frozenset[str]:
+    """Return what was made of settings and is not the user's own as well."""
+    config = options.get("generationConfig")
+    own = {*options, *(config if is_object(config) else ())}
+    if "responseMimeType" in own or "responseJsonSchema" in own or "responseSchema" in own:
+        own.add("response_format")
+    if "toolConfig" in own:
+        own.add("tool_choice")
+    return frozenset(written - own)
 
 
 def _merge_options(body: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:

@@ -15,20 +15,25 @@ MODES = {"auto": "AUTO", "required": "ANY", "none": "NONE"}
 """Tool choices and their modes."""
 
 
-def add_tools(body: dict[str, Any], request: ModelRequest, route: Route) -> None:
-    """Write tools, tool choice and structured output into `body`.
+def add_tools(body: dict[str, Any], request: ModelRequest, route: Route) -> set[str]:
+    """Write tools, tool choice and structured output into `body`; return which of them are there, by turnout's names.
 
     What the model lacks was settled before (`turnout.adaptation`): all that the request still holds is written.
     """
+    written: set[str] = set()
     if request.tools:
+        written.add("tools")
         body["tools"] = [{"functionDeclarations": [_write_tool(tool, route) for tool in request.tools]}]
         if request.tool_choice is not None:
+            written.add("tool_choice")
             body["toolConfig"] = {"functionCallingConfig": _write_choice(request.tool_choice)}
     if request.output is not None:
+        written.add("response_format")
         config = body.setdefault("generationConfig", {})
         config["responseMimeType"] = "application/json"
         if request.output.mode == "json_schema":
             config["responseJsonSchema"] = _fit(request.output.schema, route)
+    return written
 
 
 def _write_tool(tool: ToolSpec, route: Route) -> dict[str, Any]:

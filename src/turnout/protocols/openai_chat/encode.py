@@ -10,12 +10,26 @@ from turnout.protocols.json_reading import is_array
 from turnout.protocols.json_values import check_value, write_body
 from turnout.protocols.openai_chat.outgoing import write_messages
 from turnout.protocols.openai_chat.settings import write_settings
+from turnout.protocols.wire_fields import WireFields, leave_out
 from turnout.requests import merge_deep
 from turnout.responses import Warning
 
 if TYPE_CHECKING:
     from turnout.requests import ModelRequest
     from turnout.routing.route import Route
+
+FIELDS = WireFields(
+    lessons={
+        "tools": ("tools",),
+        "tool_choice": ("tool_choice",),
+        "response_format": ("response_format",),
+        "response_format.type": ("response_format",),
+        "response_format.json_schema": ("response_format",),
+    },
+    optional=("response_format.json_schema.strict", "tools[].function.strict", "tools[].strict"),
+    chosen=("response_format.type",),
+)
+"""What is learned where a server refuses a field: https://platform.openai.com/docs/api-reference/chat/create."""
 
 
 def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozenset()) -> EncodedRequest:
@@ -42,6 +56,8 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
             added.add("stream_options")
         elif "stream_options" in dropped:
             warnings.append(_dropped("stream_options", "usage and cost may be unknown"))
+    if refused:
+        leave_out(body, refused, warnings)
     options = request.provider_options.get(route.provider, {})
     if "*" in request.provider_options:
         options = merge_deep(request.provider_options["*"], options)
@@ -57,6 +73,7 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         headers=headers,
         added=frozenset(added - options.keys()),
         translated=frozenset(translated - options.keys()),
+        fields=FIELDS,
         warnings=tuple(warnings),
     )
 

@@ -10,6 +10,7 @@ from turnout.protocols.json_reading import is_array, is_object
 from turnout.protocols.json_values import check_value, write_body
 from turnout.protocols.openai_responses.input_items import write_input
 from turnout.protocols.openai_responses.settings import write_settings
+from turnout.protocols.wire_fields import WireFields, leave_out
 from turnout.requests import merge_deep
 
 if TYPE_CHECKING:
@@ -19,6 +20,20 @@ if TYPE_CHECKING:
 
 _STATEFUL = frozenset({"previous_response_id", "conversation", "background", "store"})
 _ENCRYPTED = "reasoning.encrypted_content"
+
+FIELDS = WireFields(
+    lessons={
+        "tools": ("tools",),
+        "tool_choice": ("tool_choice",),
+        "text": ("text", "response_format"),
+        "text.format": ("response_format",),
+        "text.format.type": ("response_format",),
+        "response_format": ("response_format",),  # what servers that speak this wire over another one may call it
+    },
+    optional=("tools[].strict", "text.format.strict", "reasoning.effort"),
+    chosen=("text.format.type",),
+)
+"""What is learned where a server refuses a field: https://platform.openai.com/docs/api-reference/responses/create."""
 
 
 def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozenset()) -> EncodedRequest:
@@ -45,6 +60,8 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
     if request.stream:
         body["stream"] = True
     added |= _stay_stateless(body, options, route, refused, warnings)
+    if refused:
+        leave_out(body, refused, warnings)
     if options:
         body = _merge_options(body, options, request, route.provider)
     headers = {
@@ -55,9 +72,19 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         body=write_body(body),
         headers=headers,
         added=frozenset(added - (options.keys() - {"include"})),
-        translated=frozenset(translated - options.keys()),
+        translated=frozenset(translated - _own_fields(options)),
+        fields=FIELDS,
         warnings=tuple(warnings),
     )
+
+
+def _own_fields(options: dict[str, Any]) -> set[str]:
+    """Return the fields that are the user's own: `text` only where its format is."""
+    text = options.get("text")
+    own = set(options)
+    if is_object(text) and "format" not in text:
+        own.discard("text")
+    return own | {"response_format"} if "text" in own else own
 
 
 def _read_options(request: ModelRequest, route: Route) -> dict[str, Any]:

@@ -17,7 +17,7 @@ _CHOICES = frozenset({"auto", "required", "none"})
 def add_tools(
     body: dict[str, Any], request: ModelRequest, route: Route, refused: frozenset[str], warnings: list[Warning]
 ) -> set[str]:
-    """Write tools, tool choice and `text.format` into `body`; return the fields that were made of them.
+    """Write tools, tool choice and `text.format` into `body`; return the fields for them, and `response_format`.
 
     What the model lacks was settled before (`turnout.adaptation`): all that the request still holds is written, but
     for a `text` in `refused`.
@@ -33,7 +33,7 @@ def add_tools(
     elif request.output is not None:
         fields["text"] = {"format": _write_format(request.output, route)}
     body.update(fields)
-    return set(fields)
+    return {*fields, "response_format"} if "text" in fields else set(fields)
 
 
 def _write_tool(tool: ToolSpec, route: Route) -> dict[str, Any]:
