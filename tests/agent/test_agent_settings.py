@@ -91,7 +91,7 @@ async def test_a_selection_is_an_entry_of_a_fallback_list_and_a_model_of_one_cal
 
 
 async def test_a_selection_that_nothing_fits_is_told_before_anything_is_sent(provider: Provider):
-    with pytest.raises(InvalidModelError, match="fits none of 19 models"):
+    with pytest.raises(InvalidModelError, match="fits none of 22 models"):
         await Agent(model=select(provider="ovhcloud", output="video")).generate("Hi")
     assert provider.requests == []
 

@@ -52,6 +52,24 @@ async def test_a_request_without_urls_or_for_a_provider_that_takes_them_stays_as
     assert files.requests == []
 
 
+async def test_where_pdfs_alone_are_taken_as_urls_other_files_become_bytes(files) -> None:
+    taken = [
+        File(url=f"{files.url}/a.PDF?x=1#p", name="a"),
+        File(url=f"{files.url}/a", media_type="application/pdf"),
+    ]
+    others = [
+        File(url=f"{files.url}/a"),
+        File(url=f"{files.url}/a.txt?b=.pdf"),
+        File(url=f"{files.url}/a.pdf", media_type="text/plain"),
+        Image(f"{files.url}/a.pdf"),
+    ]
+    request = ModelRequest(messages=[Message.user(*taken, *others)])
+    content = (await inlined(request, route_of("pdf"))).messages[0].content
+    assert content[:2] == taken
+    assert [part.data for part in content[2:]] == [PNG] * 4
+    assert len(files.requests) == 3
+
+
 async def test_urls_that_the_provider_does_not_take_become_bytes(files) -> None:
     url = f"{files.url}/a%20b.png?x=1"
     request = ModelRequest(

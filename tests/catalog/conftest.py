@@ -86,8 +86,10 @@ def source(tmp_path: Path) -> Callable[[Change], Path]:
         models: dict[str, Any] = {}
         for row in packaged.models(provider_id).values():
             if not row.is_retired:
-                cost = {"input": float(row.input_price or 0), "output": float(row.output_price or 0)}
-                models[row.short_id] = {"name": row.name, "cost": cost, "limit": {"context": row.context}}
+                listed: dict[str, Any] = {"name": row.name, "limit": {"context": row.context}}
+                if row.input_price is not None and row.output_price is not None:
+                    listed["cost"] = {"input": float(row.input_price), "output": float(row.output_price)}
+                models[row.short_id] = listed
         return models
 
     def list_provider(provider_id: str) -> dict[str, Any]:

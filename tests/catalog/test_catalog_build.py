@@ -111,7 +111,7 @@ def test_the_script_writes_what_is_packaged(snapshot: bytes, tmp_path: Path):
     command = [sys.executable, str(ROOT / "scripts" / "build_catalog.py"), "--source", str(source)]
     command += ["--out", str(tmp_path / "out"), "--stub", str(tmp_path / "ids.pyi")]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert run.stdout.startswith("226 providers, 8343 models, ")
+    assert run.stdout.startswith("226 providers, 8346 models, ")
     written = Archive((tmp_path / "out" / "catalog.bin").read_bytes())
     assert (written.date, written.model_count) == ("2026-09-30", store.read_packaged().model_count)
     stub = (ROOT / "src" / "turnout" / "model_ids.pyi").read_text(encoding="utf-8")

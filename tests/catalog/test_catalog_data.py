@@ -18,9 +18,9 @@ DATE = "2026-09-30"
 
 def test_it_holds_every_provider_and_model():
     assert len(catalog.providers()) == 226
-    assert len(catalog.models()) == 8343
-    assert sum(provider.model_count for provider in catalog.providers()) == 8343
-    assert len({model.id for model in catalog.models()}) == 8343
+    assert len(catalog.models()) == 8346
+    assert sum(provider.model_count for provider in catalog.providers()) == 8346
+    assert len({model.id for model in catalog.models()}) == 8346
     assert {provider.id for provider in catalog.providers()} == {model.provider for model in catalog.models()}
 
 
@@ -96,7 +96,7 @@ def test_free_is_known_and_unknown_is_not_free():
     assert guard.input_price == 0
     assert guard.is_free
     unpriced = [model for model in catalog.models() if model.input_price is None]
-    assert len(unpriced) == 423
+    assert len(unpriced) == 425  # two of them are turnout's own rows
     assert not any(model.is_free for model in unpriced)
 
 
@@ -175,13 +175,21 @@ def test_the_embedded_model_is_listed():
 
 
 def test_kinds_follow_the_modalities():
-    assert {model.kind for model in catalog.models(provider="ovhcloud")} == {"chat", "moderation"}
+    assert {model.kind for model in catalog.models(provider="ovhcloud")} == {"chat", "embedding", "moderation"}
     for model_id, kind in {
         "openai/gpt-image-1": "image",
+        "openai/gpt-image-1.5": "image",
         "openai/text-embedding-3-small": "embedding",
+        "huggingface/Qwen/Qwen3-Embedding-8B": "embedding",
+        "ovhcloud/bge-m3": "embedding",
+        "ovhcloud/bge-multilingual-gemma2": "embedding",
+        "ovhcloud/qwen3-embedding-8b": "embedding",
+        "scaleway/bge-multilingual-gemma2": "embedding",
+        "stackit/intfloat/e5-mistral-7b-instruct": "embedding",
         "groq/whisper-large-v3": "transcription",
         "vercel/openai/tts-1": "speech",
         "vercel/cohere/rerank-v3.5": "rerank",
+        "nearai/Qwen/Qwen3-Reranker-0.6B": "rerank",
         "xai/grok-imagine-video": "video",
         "ovhcloud/qwen3guard-gen-8b": "moderation",
     }.items():

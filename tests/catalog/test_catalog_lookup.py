@@ -68,7 +68,7 @@ def test_other_spellings_are_indexed_once_a_provider(monkeypatch: pytest.MonkeyP
         assert catalog.find("ovhcloud/GPT-OSS-120b") is model
         assert catalog.find("ovhcloud/no-such") is None
         assert catalog.find("nobody/no-such") is None
-    assert indexed == [19]
+    assert indexed == [22]
 
 
 def test_a_look_up_decompresses_one_provider_only():

@@ -83,7 +83,7 @@ def test_a_known_row_keeps_what_is_not_named(home: Path):
     assert model.supports_tools is True
     assert provider.allows_anonymous
     assert provider.source.startswith("models.dev")
-    assert provider.model_count == 19
+    assert provider.model_count == 22
 
 
 @pytest.mark.usefixtures("impatient")

@@ -15,16 +15,19 @@ def ids(**filters: object) -> list[str]:
 
 
 def test_a_provider_is_filtered_in_any_case():
-    assert len(ids()) == 19
-    assert len(catalog.models(provider="OVHcloud")) == 19
+    assert len(ids()) == 22
+    assert len(catalog.models(provider="OVHcloud")) == 22
     assert catalog.models(provider="nobody") == []
 
 
 def test_flags():
     assert set(ids(tools=False)) == {
+        "bge-m3",
+        "bge-multilingual-gemma2",
         "mixtral-8x7b-instruct-v0.1",
         "qwen2.5-coder-32b-instruct",
         "qwen2.5-vl-72b-instruct",
+        "qwen3-embedding-8b",
         "qwen3guard-gen-0.6b",
         "qwen3guard-gen-8b",
     }
@@ -65,10 +68,10 @@ def test_context_and_prices():
 
 def test_free_paid_retired_and_kind():
     assert set(ids(free=True)) == {"qwen3guard-gen-0.6b", "qwen3guard-gen-8b"}
-    assert len(ids(free=False)) == 17
+    assert len(ids(free=False)) == 18
     assert len(ids(retired=True)) == 5
-    assert len(ids(retired=False)) == 14
-    assert ids(kind="embedding") == []
+    assert len(ids(retired=False)) == 17
+    assert ids(kind="embedding") == ["bge-m3", "bge-multilingual-gemma2", "qwen3-embedding-8b"]
     assert "text-embedding-3-small" in [model.short_id for model in catalog.models(provider="openai", kind="embedding")]
 
 

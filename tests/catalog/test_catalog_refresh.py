@@ -73,7 +73,7 @@ def test_refreshing_with_the_packaged_data_changes_nothing(tmp_path: Path, snaps
     file.write_bytes(gzip.compress(snapshot))
     report = catalog.refresh(str(file))
     assert (report.added, report.removed, report.price_changes, report.by_provider) == ((), (), (), {})
-    assert report.model_count == 8343
+    assert report.model_count == 8346
     model = catalog.find("ovhcloud/gpt-oss-120b")
     assert model is not None
     assert model.source.startswith("api.json.gz 20")
@@ -130,7 +130,7 @@ def test_a_shrunken_source_is_refused(home: Path, source: Callable[[Change], Pat
         for provider in list(listed)[:150]:
             listed[provider]["models"] = {}
 
-    with pytest.raises(CatalogError, match=r"the source has \d+ models where 8343 are known"):
+    with pytest.raises(CatalogError, match=r"the source has \d+ models where 8346 are known"):
         catalog.refresh(source(shrink))
     assert not cached(home).exists()
     assert not catalog.source().is_refreshed

@@ -86,8 +86,8 @@ def test_nothing_that_fits_is_an_error_with_the_reasons_and_the_nearest():
     with pytest.raises(InvalidModelError) as caught:
         ids(select(provider="ovhcloud", tools=True, min_context=10**9))
     told = caught.value.message
-    assert "fits none of 19 models" in told
-    assert "min_context=1000000000 excludes 19" in told
+    assert "fits none of 22 models" in told
+    assert "min_context=1000000000 excludes 22" in told
     assert "the nearest is `ovhcloud/mistral-7b-instruct-v0.3`, which fails min_context=1000000000" in told
 
 

@@ -133,7 +133,14 @@ def _takes_url(part: Media, route: Route) -> bool:
     scheme = _OWN_SCHEMES.get(route.protocol)
     if scheme is not None:
         return (part.url or "").startswith(scheme)
-    return _kind(part) in route.quirks.takes_media_urls
+    taken = route.quirks.takes_media_urls
+    return _kind(part) in taken or ("pdf" in taken and isinstance(part, File) and _is_pdf(part))
+
+
+def _is_pdf(part: File) -> bool:
+    if part.media_type is not None:
+        return part.media_type == "application/pdf"
+    return (part.url or "").partition("#")[0].partition("?")[0].lower().endswith(".pdf")
 
 
 def _kind(part: Media) -> str:

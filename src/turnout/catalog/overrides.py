@@ -120,12 +120,13 @@ class Overrides:
         row: dict[str, Any] = msgspec.to_builtins(provider)
         for patch in patches:
             source, quirks = row["source"], {**row.get("quirks", {}), **patch.get("quirks", {})}
+            by_protocol = _add_up(row.get("quirks_by_protocol", {}), patch.get("quirks_by_protocol", {}))
             row |= patch
-            row |= {"source": f"{source}; {patch['source']}", "quirks": quirks}
+            row |= {"source": f"{source}; {patch['source']}", "quirks": quirks, "quirks_by_protocol": by_protocol}
         return _convert(row, Provider)
 
     def patch_model(self, model: Model, provider: Provider) -> Model:
-        """Return `model` with what the patterns set; its quirks are added to its provider's."""
+        """Return `model` with what the patterns set; its quirks are added to its provider's in its wire format."""
         row: dict[str, Any] = {}
         quirks: dict[str, Any] = {}
         for pattern in self._patterns:
@@ -135,8 +136,14 @@ class Overrides:
         if not row:
             return model
         if quirks:
-            row["quirks"] = {**msgspec.to_builtins(provider.quirks), **quirks}
+            below = provider.quirks_by_protocol.get(row.get("protocol") or model.protocol or provider.protocol)
+            usual = below.over(provider.quirks) if below else provider.quirks
+            row["quirks"] = {**msgspec.to_builtins(usual), **quirks}
         return _convert({**msgspec.to_builtins(model), **row}, Model)
+
+
+def _add_up(below: dict[str, dict[str, Any]], above: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {name: {**below.get(name, {}), **above.get(name, {})} for name in below | above}
 
 
 def _fits(pattern: _PatternRow, model: Model) -> bool:

@@ -28,8 +28,9 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     ) = None
     """The body field that turns reasoning on and off where no effort does: ``{"type": "enabled"}`` in `thinking`, a
     boolean in `enable_thinking`, ``{"enabled": true}`` in `reasoning`; `None`: not known. In Bedrock's Converse a
-    field of `additionalModelRequestFields`, also for efforts: an object in `reasoningConfig` (Nova), a word in
-    `reasoning_config` (Qwen, DeepSeek, Kimi, GLM) or `reasoning_effort` (gpt-oss); `None`: as Claude is told."""
+    field of `additionalModelRequestFields`, also for efforts: an object in `reasoningConfig` (Nova) or `reasoning`
+    (GPT, Grok), a word in `reasoning_config` (Qwen, Kimi, GLM) or `reasoning_effort` (gpt-oss, DeepSeek); `None`: as
+    Claude is told."""
 
     rejected_fields: tuple[str, ...] = ()
     """Body fields that are never sent; leaving out one that the user set is a warning."""
@@ -52,8 +53,9 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     takes_forced_tools: bool = True
     """Whether `tool_choice` may be ``"required"`` or name a tool; where not, ``"auto"`` is sent and the prompt asks."""
 
-    takes_media_urls: tuple[Literal["image", "audio", "video", "file"], ...] = ("image", "video")
-    """The kinds of parts that the provider takes as http(s) URLs; those of any other kind are fetched and inlined."""
+    takes_media_urls: tuple[Literal["image", "audio", "video", "file", "pdf"], ...] = ("image", "video")
+    """The kinds of parts that the provider takes as http(s) URLs; those of any other kind are fetched and inlined.
+    ``"pdf"``: of the files only those that are PDFs by their `media_type` or the ending of the URL."""
 
     requests_per_minute: int | None = None
     """How many requests a minute the provider takes of one key, for each model; `None` where no limit is known."""
@@ -69,3 +71,11 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 
     max_body_bytes: int | None = None
     """The largest request body that the provider takes, in bytes; `None` where no limit is known."""
+
+    def over(self, base: "Quirks") -> "Quirks":
+        """Return `base` with these laid over it: each field that departs from the protocol here wins."""
+        own = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) != getattr(_NONE, name)}
+        return msgspec.structs.replace(base, **own) if own else base
+
+
+_NONE = Quirks()

@@ -182,7 +182,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     """Its base URL, where it is not its provider's; may hold ``${VARIABLE}`` templates."""
 
     quirks: Quirks | None = None
-    """Its quirks, complete; `None`: its provider's."""
+    """Its quirks in the wire format that it usually speaks, complete; `None`: its provider's."""
 
     source: str = ""
     """Where the row comes from, with a date."""
@@ -277,7 +277,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     """How it departs from its protocol."""
 
     quirks_by_protocol: dict[str, Quirks] = {}
-    """How it departs from each other wire format that it speaks (`base_urls`), by the format's name."""
+    """How it departs from a wire format that some of its models speak, by the format's name; laid over `quirks`."""
 
     headers: dict[str, str] = {}
     """Headers that every request to it carries; may hold ``${VARIABLE}``."""

@@ -133,10 +133,13 @@ def trace_candidate(
 
 
 def _find_quirks(place: Place) -> Quirks:
-    """Return the quirks of the place in its wire format; a model's own are for the one that it usually speaks."""
-    if own := place.provider.quirks_by_protocol.get(place.protocol):
-        return own
-    return (place.facts and place.facts.quirks) or place.provider.quirks
+    """Return the quirks of the place in its wire format; a model's own are whole for the one that it usually speaks."""
+    provider, facts = place.provider, place.facts
+    own = facts and facts.quirks
+    by_protocol = provider.quirks_by_protocol.get(place.protocol)
+    if by_protocol is None or (own and facts and place.protocol == (facts.protocol or provider.protocol)):
+        return own or provider.quirks
+    return by_protocol.over(own or provider.quirks)
 
 
 def _fill(template: str, place: Place, candidate: Candidate) -> str:

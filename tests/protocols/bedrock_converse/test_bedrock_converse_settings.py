@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from converse_answers import make_facts, make_route, warned_body
+from msgspec import structs
 
 from turnout.catalog.types import ReasoningOption
 from turnout.errors import InvalidInputError
@@ -137,7 +138,13 @@ def test_a_budget_leaves_room_in_the_limit() -> None:
         ("reasoning_effort", (ReasoningOption(type="effort", values=("none", "low")),), "none", "none", None),
         ("reasoning_config", (TOGGLE,), "low", "high", "clamped_setting"),
         ("reasoning_config", (TOGGLE,), "high", "high", None),
-        ("reasoning_config", (TOGGLE,), "none", None, "dropped_setting"),
+        ("reasoning_config", (TOGGLE,), "none", None, None),
+        ("reasoning_effort", (TOGGLE,), "high", "high", None),
+        ("reasoning_effort", (TOGGLE,), "none", None, None),
+        ("reasoning_effort", (EFFORT,), "none", None, "dropped_setting"),
+        ("reasoning", (EFFORT,), "low", {"effort": "low"}, None),
+        ("reasoning", (ReasoningOption(type="effort", values=("none", "low")),), "none", {"effort": "none"}, None),
+        ("reasoning", (EFFORT,), "none", None, "dropped_setting"),
     ],
 )
 def test_a_quirk_names_the_field_of_another_maker(field, options, effort, written, code) -> None:
@@ -145,6 +152,13 @@ def test_a_quirk_names_the_field_of_another_maker(field, options, effort, writte
     body, warnings = settle(route, reasoning_effort=effort)
     assert body == ({} if written is None else {MORE: {field: written}})
     assert [warning.partition(":")[0] for warning in warnings] == [code] * (code is not None)
+
+
+def test_what_reasons_as_it_likes_is_told_nothing() -> None:
+    facts = structs.replace(make_facts(), reasoning_options=())
+    body, warnings = settle(make_route(facts=facts, thinking_field="reasoning_config"), reasoning_effort="high")
+    assert body == {}
+    assert warnings == ["dropped_setting: `reasoning_effort` was left out: the model's reasoning cannot be steered"]
 
 
 @pytest.mark.parametrize(("effort", "count"), [("none", 0), ("low", 1)])

@@ -33,7 +33,7 @@ def write_effort(
     options = None if facts is None else facts.reasoning_options
     if facts is not None and facts.supports_reasoning is False:
         return {} if effort == "none" else _leave_out("the model does not reason", warnings)
-    if field in ("reasoningConfig", "reasoning_config", "reasoning_effort"):
+    if field in ("reasoningConfig", "reasoning_config", "reasoning_effort", "reasoning"):
         return _write_own(effort, field, route, warnings)
     if options is None:
         return _write_plain(effort, warnings)
@@ -57,18 +57,26 @@ def _write_plain(effort: ReasoningEffort, warnings: list[Warning]) -> dict[str, 
 
 
 def _write_own(effort: ReasoningEffort, field: str, route: Route, warnings: list[Warning]) -> dict[str, dict[str, Any]]:
-    options = (route.facts and route.facts.reasoning_options) or ()
-    known = [value for option in options if option.type == "effort" for value in option.values]
+    options = None if route.facts is None else route.facts.reasoning_options
+    if options == ():
+        return _leave_out("the model's reasoning cannot be steered", warnings)
+    known = [value for option in options or () if option.type == "effort" for value in option.values]
     if effort == "none" and "none" not in known:
         if field == "reasoningConfig":
             return {_MORE: {field: {"type": "disabled"}}}
+        if field != "reasoning" and any(option.type == "toggle" for option in options or ()):
+            return {}  # these think only where they are told to
         return _leave_out("the model cannot be told not to reason", warnings)
     nearest = effort if effort in known else _find_nearest(effort, known, default="high")
     if nearest != effort:
         warnings.append(_clamped(effort, nearest))
-    return {
-        _MORE: {field: {"type": "enabled", "maxReasoningEffort": nearest} if field == "reasoningConfig" else nearest}
-    }
+    return {_MORE: {field: _write_degree(field, nearest)}}
+
+
+def _write_degree(field: str, effort: str) -> str | dict[str, str]:
+    if field == "reasoningConfig":
+        return {"type": "enabled", "maxReasoningEffort": effort}
+    return {"effort": effort} if field == "reasoning" else effort
 
 
 def _find_nearest(effort: str, values: Iterable[str | None], *, default: str) -> str:
