@@ -57,6 +57,14 @@ def read_object(text: str) -> dict[str, Any] | None:
     return value if is_object(value) else None
 
 
+def write_again(value: Any) -> str | None:
+    """Return a value that `read_json` read as JSON text; `None` for one so deep that it could just be read."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except RecursionError:  # it was read a few frames higher up
+        return None
+
+
 def quote(data: bytes, secrets: Sequence[str]) -> str:
     """Return the first 200 bytes of `data` as text, for a message; `secrets` go first, lest one be cut in two."""
     return redact_bytes(data, secrets)[:200].decode("utf-8", "replace")

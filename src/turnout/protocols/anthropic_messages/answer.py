@@ -24,7 +24,7 @@ from turnout.chunks import (
 from turnout.messages import Message, Part, Reasoning, ServerTool, Text, ToolCall
 from turnout.protocols.anthropic_messages.outgoing import CONTAINER
 from turnout.protocols.anthropic_messages.own import keep_own
-from turnout.protocols.json_reading import as_text, is_object, objects, read_object
+from turnout.protocols.json_reading import as_text, is_object, objects, read_object, write_again
 from turnout.protocols.tool_calls import make_call_id, read_call
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ class Answer:
             del extra["caller"]  # the model itself, as ever
         written = block.text
         if not written and is_object(given):
-            if given and (told := _write_json(given)):
+            if given and (told := write_again(given)):
                 self.chunks.append(ToolCallDelta(block.id, told))
             call = ToolCall(block.id, name, given)
         else:
@@ -232,10 +232,3 @@ def _name(block: Block) -> str:
 def _read_input(written: str) -> Any:
     read = read_object(written)
     return written if read is None else read
-
-
-def _write_json(value: dict[str, Any]) -> str | None:
-    try:
-        return msgspec.json.encode(value).decode()
-    except (ValueError, RecursionError):
-        return None

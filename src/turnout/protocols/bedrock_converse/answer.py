@@ -8,8 +8,6 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from turnout.chunks import (
     ReasoningDelta,
     ReasoningEnd,
@@ -25,7 +23,7 @@ from turnout.chunks import (
 from turnout.errors import InvalidInputError
 from turnout.messages import Message, Reasoning, ServerTool, Text
 from turnout.protocols.bedrock_converse.media_parts import KINDS, read_media
-from turnout.protocols.json_reading import as_text, is_object, objects, read_object
+from turnout.protocols.json_reading import as_text, is_object, objects, read_object, write_again
 from turnout.protocols.media_bytes import tidy_base64
 from turnout.protocols.tool_calls import make_call_id, read_call
 from turnout.responses import Warning
@@ -130,7 +128,7 @@ class _Call:
         """Take in a piece; the input of a whole answer is an object, of which the JSON is written."""
         told = delta.get("toolUse")
         given = told.get("input") if is_object(told) else None
-        piece = given if isinstance(given, str) else _write_json(given) if given is not None else ""
+        piece = given if given is None or isinstance(given, str) else write_again(given) or "{}"
         if piece:
             self._pieces.append(piece)
             if not self.is_own:
@@ -352,14 +350,6 @@ _KINDS = {
     **dict.fromkeys(KINDS, "image"),
 }
 """The names of pieces, and the kinds of blocks that they belong to."""
-
-
-def _write_json(value: Any) -> str:
-    """Write what was read from JSON."""
-    try:
-        return msgspec.json.encode(value).decode()
-    except RecursionError:  # read a few frames higher up, at the very limit of depth
-        return "{}"
 
 
 def join_base64(pieces: list[str]) -> str:

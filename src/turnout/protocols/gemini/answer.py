@@ -24,7 +24,7 @@ from turnout.chunks import (
 from turnout.messages import Message, Reasoning, ServerTool, Text, ToolCall
 from turnout.protocols.gemini.media_parts import read_blob, read_file
 from turnout.protocols.gemini.sources import Sources
-from turnout.protocols.json_reading import as_text, is_object, objects
+from turnout.protocols.json_reading import as_text, is_object, objects, write_again
 from turnout.protocols.tool_calls import make_call_id
 from turnout.responses import Warning
 
@@ -160,7 +160,7 @@ class Answer:
             self._unread.add("functionCall.partialArgs")
         written: str | None = None
         if arguments is not None and not is_object(arguments):
-            written = write_json(arguments)
+            written = write_again(arguments) or "{}"
         call = ToolCall(
             as_text(told.get("id")) or make_call_id(),
             as_text(told.get("name")) or "",
@@ -170,7 +170,7 @@ class Answer:
         )
         self.has_calls = True
         self._blocks.append(call)
-        delta = ToolCallDelta(call.id, written or write_json(call.arguments))
+        delta = ToolCallDelta(call.id, written or write_again(call.arguments) or "{}")
         self.chunks += [ToolCallStart(call.id, call.name), delta, ToolCallEnd(call)]
 
     def _add_media(self, kind: str, part: dict[str, Any]) -> None:
@@ -187,14 +187,6 @@ class Answer:
     def _add_record(self, kind: str, part: dict[str, Any]) -> None:
         self._blocks.append(ServerTool(kind, part))
         self.chunks.append(ServerToolChunk(kind, part))
-
-
-def write_json(value: Any) -> str:
-    """Return a value that was read from JSON as JSON, ``{}`` for one that is nested too deeply to be written."""
-    try:
-        return msgspec.json.encode(value).decode()
-    except RecursionError:  # read a few frames higher up, at the very limit of depth
-        return "{}"
 
 
 _READERS = {

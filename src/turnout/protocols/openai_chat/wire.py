@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
-from turnout.protocols.json_reading import as_count, as_text, is_array, is_object, objects
+from turnout.protocols.json_reading import as_count, as_text, is_array, is_object, objects, write_again
 
 
 class Function(Struct):
@@ -183,12 +182,5 @@ def _convert_function(item: object) -> Function | None:
         return None
     arguments = item.get("arguments")
     if is_object(arguments) or is_array(arguments):
-        arguments = _write_json(arguments)
+        arguments = write_again(arguments)
     return Function(name=as_text(item.get("name")), arguments=as_text(arguments))
-
-
-def _write_json(value: dict[str, Any] | list[Any]) -> str | None:
-    try:
-        return json.dumps(value, ensure_ascii=False)
-    except RecursionError:  # read a few frames higher up, at the very limit of depth
-        return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from turnout.messages import Image, Part, Reasoning, Refusal, ServerTool, Text, ToolCall
-from turnout.protocols.json_reading import as_text, is_array, is_object, objects
+from turnout.protocols.json_reading import as_text, is_array, is_object, objects, write_again
 from turnout.protocols.openai_chat.logprobs import read_logprobs
 from turnout.protocols.openai_responses.own import keep_own
 from turnout.protocols.tool_calls import make_call_id, read_call
@@ -223,7 +223,5 @@ def read_image(encoded: str) -> Image | None:
 def read_arguments(value: object) -> str:
     """Return the arguments of a call as JSON text; some servers send the object."""
     if is_object(value) or is_array(value):
-        import json
-
-        return json.dumps(value, ensure_ascii=False)
+        return write_again(value) or ""
     return as_text(value) or ""
