@@ -69,7 +69,7 @@ def test_pieces_of_text_are_one_text_but_for_what_is_signed():
         make_body({"text": "c", "thoughtSignature": "AA=="}, reason=None),
         make_body({"text": "d"}),
     )
-    assert response.message.content == [Text("ab"), Text("c", {"p": {"thoughtSignature": "AA=="}}), Text("d")]
+    assert response.message.content == [Text("ab"), Text("c", {"gemini@p": {"thoughtSignature": "AA=="}}), Text("d")]
     assert [chunk.type for chunk in chunks] == (
         ["text_start", "text_delta", "text_delta", "text_end"] + ["text_start", "text_delta", "text_end"] * 2
     )

@@ -130,7 +130,7 @@ def test_what_the_sdk_sends_is_read(server):
     )
     system, user, said, answered = request.messages
     assert (system.text, user.text, user.content[1].data) == ("Be short", "Hi", PNG)
-    assert said.content == [ToolCall("1", "f", {}, provider_options={"p": {"thoughtSignature": "c2ln"}})]
+    assert said.content == [ToolCall("1", "f", {}, provider_options={"gemini@p": {"thoughtSignature": "c2ln"}})]
     assert (answered.content[0].call_id, answered.content[0].content) == ("1", '{"result":1}')
     assert request.settings == ModelSettings(temperature=0.5, reasoning_effort="low")
     assert [tool.name for tool in request.tools] == ["f"]

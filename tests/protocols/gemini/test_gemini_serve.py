@@ -138,13 +138,13 @@ def test_fields_of_a_result_go_back_with_it():
 
 
 def test_fields_beside_a_part_are_its_options():
-    assert part_of({"text": "a", "part_metadata": {}}) == Text("a", {"*": {"partMetadata": {}}})
+    assert part_of({"text": "a", "part_metadata": {}}) == Text("a", {"gemini": {"partMetadata": {}}})
     film = part_of(
         {"file_data": {"file_uri": "https://h/x.mp4", "mime_type": "video/mp4"}, "video_metadata": {"fps": 1}}
     )
-    assert film.provider_options == {"*": {"videoMetadata": {"fps": 1}}}
+    assert film.provider_options == {"gemini": {"videoMetadata": {"fps": 1}}}
     [message] = parse([{"role": "user", "parts": [], "k": 1}]).messages
-    assert message.provider_options == {"*": {"k": 1}}
+    assert message.provider_options == {"gemini": {"k": 1}}
 
 
 def test_thoughts_and_signatures_are_kept_for_their_provider():
@@ -480,3 +480,9 @@ def test_any_answer_that_is_read_is_rendered(value):
         return
     again = decode(render_response(response), make_route())
     assert (again.text, again.finish_reason) == (response.text, response.finish_reason)
+
+
+def test_a_record_of_sources_brings_no_other_field_of_the_answer():
+    body = make_body({"groundingMetadata": None, "finishReason": "SAFETY"})
+    again = decode(render_response(decode(json.dumps(body).encode(), make_route())), make_route())
+    assert again.finish_reason == "stop"

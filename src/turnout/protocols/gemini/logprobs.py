@@ -21,8 +21,7 @@ def read_logprobs(value: object) -> list[TokenLogprob]:
     return [
         TokenLogprob(token=token, logprob=number, top=_read_top(beside))
         for item, beside in zip(chosen, top, strict=False)
-        if isinstance(token := item.get("token"), str)
-        and (number := as_number(item.get("logProbability"))) is not None
+        if isinstance(token := item.get("token"), str) and (number := as_number(item.get("logProbability"))) is not None
     ]
 
 

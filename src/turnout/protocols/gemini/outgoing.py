@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from turnout.errors import InvalidInputError
 from turnout.messages import Media, Message, Reasoning, Refusal, Role, ServerTool, Text, ToolCall, ToolResult
 from turnout.protocols.gemini.media_parts import write_media
+from turnout.protocols.gemini.own import read_own
 from turnout.protocols.gemini.place import is_vertex, takes_call_ids
 from turnout.protocols.gemini.thinking import thinks_in_levels
 from turnout.protocols.json_reading import is_object, read_object
@@ -51,12 +52,6 @@ def write_messages(messages: list[Message], route: Route, warnings: list[Warning
     return body
 
 
-def read_options(part: Message | Media | Text | ToolCall | ToolResult, provider: str) -> _Wire:
-    """Return the fields of its own that a message or part has for `provider`: those for all, over them those for it."""
-    options = part.provider_options
-    return merge_deep(options.get("*", {}), options.get(provider, {})) if options else {}
-
-
 class _Writer:
     """Writes one message after the other, and remembers which tool each call was of."""
 
@@ -95,7 +90,7 @@ class _Writer:
         self._is_after_result = is_result
 
     def _options_of(self, part: Message | Media | Text | ToolCall | ToolResult, where: str) -> _Wire:
-        options = read_options(part, self._route.provider)
+        options = read_own(part, self._route.provider)
         if options:
             check_value(options, f"{where}.provider_options[{self._route.provider!r}]")
         return options

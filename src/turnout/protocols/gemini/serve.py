@@ -92,7 +92,7 @@ def _write_body(response: ModelResponse, parts: Sequence[_Wire], model: str | No
     }
     for part in response.message.content:
         if isinstance(part, ServerTool) and part.name in METADATA:
-            candidate |= part.data
+            candidate |= {name: value for name, value in part.data.items() if name == part.name}
     if "groundingMetadata" not in candidate:
         candidate |= _write_citations(response.message.content)
     if response.logprobs:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, get_args
 import msgspec
 
 from turnout.errors import InvalidInputError
-from turnout.messages import Media, Message, Reasoning, Refusal, Role, ServerTool, Text, ToolCall, ToolResult
+from turnout.messages import Media, Message, Refusal, Role, ServerTool, Text, ToolCall, ToolResult
 from turnout.protocols.json_values import check_value
 from turnout.protocols.openai_chat.media_parts import write_media
+from turnout.protocols.openai_chat.thoughts import write_thoughts
 from turnout.requests import merge_deep
 from turnout.responses import Warning
 
@@ -126,12 +127,6 @@ def _write_part(part: Part, where: str, route: Route) -> _Wire:
 def _write_assistant(parts: list[Part], where: str, route: Route, warnings: list[Warning]) -> _Wire:
     texts = [part for part in parts if isinstance(part, Text)]
     calls = [_write_call(part, where) for part in parts if isinstance(part, ToolCall)]
-    details = [
-        detail
-        for part in parts
-        if isinstance(part, Reasoning) and part.details is not None and part.provider == route.provider
-        for detail in part.details
-    ]
     joined: str | list[_Wire] = "".join([part.text for part in texts])
     if any(read_options(part, route.provider) for part in texts):
         joined = _write_parts(texts, where, route)
@@ -141,9 +136,7 @@ def _write_assistant(parts: list[Part], where: str, route: Route, warnings: list
         wire["refusal"] = "".join(refusals)
     if calls:
         wire["tool_calls"] = calls
-    if details:
-        check_value(details, f"{where}.reasoning_details")
-        wire["reasoning_details"] = details
+    wire |= write_thoughts(parts, where, route)
     left_out = {type(part).__name__ for part in parts if isinstance(part, (ServerTool, Media))}
     warnings += [
         Warning("dropped_part", f"{where}: the {name} of the assistant was left out: openai_chat cannot send it back")

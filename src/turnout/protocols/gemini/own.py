@@ -1,0 +1,36 @@
+"""What this wire format puts beside a part (thought signatures), kept so that it goes back on it and on no other."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from turnout.requests import merge_deep
+
+NAME = "gemini"
+"""The key in `provider_options` for what a client said on this wire, whoever answers it."""
+
+
+class _Carrier(Protocol):
+    @property
+    def provider_options(self) -> dict[str, dict[str, Any]]: ...
+
+
+def own_key(provider: str) -> str:
+    """Return the key in `provider_options` for what `provider` said on this wire: it goes back to that one only."""
+    return f"{NAME}@{provider}"
+
+
+def keep_own(fields: dict[str, Any], provider: str | None) -> dict[str, dict[str, Any]]:
+    """Return the `provider_options` that hold `fields` for `provider`, or for whoever speaks this wire."""
+    return {own_key(provider) if provider else NAME: fields} if fields else {}
+
+
+def read_own(carrier: _Carrier, provider: str) -> dict[str, Any]:
+    """Return the fields that a message or part has for `provider` on this wire; the more telling key wins."""
+    options = carrier.provider_options
+    merged: dict[str, Any] = {}
+    if options:
+        for key in ("*", NAME, own_key(provider), provider):
+            if key in options:
+                merged = merge_deep(merged, options[key])
+    return merged

@@ -1,0 +1,109 @@
+"""What one wire format wants back stays on it, also where one provider speaks several of them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from turnout.messages import Message
+from turnout.protocols import find_protocol
+from turnout.requests import ModelRequest, ToolSpec
+from turnout.routing.route import Route
+
+ARGUMENTS = {"city": "Rome"}
+CALL = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": json.dumps(ARGUMENTS)}}
+ANSWERS: dict[str, dict[str, Any]] = {
+    "anthropic_messages": {
+        "content": [
+            {"type": "thinking", "thinking": "hm", "signature": "STATE"},
+            {"type": "text", "text": "ok"},
+            {"type": "tool_use", "id": "c1", "name": "weather", "input": ARGUMENTS, "caller": {"type": "STATE"}},
+        ],
+        "stop_reason": "tool_use",
+    },
+    "openai_responses": {
+        "status": "completed",
+        "store": False,
+        "output": [
+            {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "STATE"},
+            {"type": "message", "id": "STATE", "content": [{"type": "output_text", "text": "ok"}]},
+            {"type": "function_call", "id": "STATE", "call_id": "c1", "name": "weather", "arguments": "{}"},
+        ],
+    },
+    "gemini": {
+        "candidates": [
+            {
+                "content": {
+                    "parts": [
+                        {"text": "hm", "thought": True, "thoughtSignature": "STATE"},
+                        {"text": "ok", "thoughtSignature": "STATE"},
+                        {"functionCall": {"name": "weather", "args": ARGUMENTS}, "thoughtSignature": "STATE"},
+                    ]
+                },
+                "finishReason": "STOP",
+            }
+        ]
+    },
+    "bedrock_converse": {
+        "output": {
+            "message": {
+                "content": [
+                    {"reasoningContent": {"reasoningText": {"text": "hm", "signature": "STATE"}}},
+                    {"text": "ok"},
+                    {"toolUse": {"toolUseId": "c1", "name": "weather", "input": ARGUMENTS}},
+                ]
+            }
+        },
+        "stopReason": "tool_use",
+    },
+    "cohere_chat": {
+        "message": {"tool_plan": "STATE", "tool_calls": [CALL]},
+        "finish_reason": "TOOL_CALL",
+    },
+    "openai_chat": {
+        "choices": [
+            {
+                "message": {
+                    "content": "ok",
+                    "reasoning_details": [{"type": "reasoning.encrypted", "data": "STATE"}],
+                    "tool_calls": [CALL],
+                },
+                "finish_reason": "tool_calls",
+            }
+        ]
+    },
+}
+WIRES = list(ANSWERS)
+
+
+def make_route(protocol: str, provider: str = "p", facts: Any = None) -> Route:
+    url = "http://127.0.0.1/v1"
+    return Route(asked="p/m", provider=provider, model="m", protocol=protocol, base_url=url, url=url, facts=facts)
+
+
+def answer(wire: str, body: dict[str, Any] | None = None, provider: str = "p") -> Message:
+    """Return the message of a whole answer on this wire."""
+    told = json.dumps(ANSWERS[wire] if body is None else body).encode()
+    return find_protocol(wire).decode(told, make_route(wire, provider)).message
+
+
+def send(wire: str, *messages: Message, provider: str = "p", facts: Any = None) -> Any:
+    """Return the body of a request on this wire that goes on after a step with tools."""
+    calls = [part for part in messages[-1].content if part.type == "tool_call"]
+    results = [Message.tool(call.id, "sunny", name=call.name) for call in calls]
+    request = ModelRequest(messages=[Message.user("Hi"), *messages, *results], tools=(ToolSpec(name="weather"),))
+    return json.loads(find_protocol(wire).encode(request, make_route(wire, provider, facts)).body)
+
+
+@pytest.mark.parametrize("maker", WIRES)
+@pytest.mark.parametrize("reader", WIRES)
+def test_what_a_wire_wants_back_goes_out_on_that_wire_alone(maker: str, reader: str):
+    body = send(reader, answer(maker))
+    assert ("STATE" in json.dumps(body)) == (maker == reader)
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_and_to_its_maker_alone(wire: str):
+    assert "STATE" not in json.dumps(send(wire, answer(wire), provider="q"))
