@@ -13,6 +13,7 @@ from provider import KEY, error, reply
 from turnout.call.budget import Budget
 from turnout.errors import (
     AllCandidatesFailedError,
+    BudgetError,
     ConfigurationError,
     ContentFilterError,
     InvalidInputError,
@@ -77,6 +78,29 @@ async def test_a_priced_model_has_its_cost_and_a_budget_books_it(openai):
     result = await generate_image(PRICED, "A red kite", max_cost_usd=budget)
     assert result.cost.total == Decimal(50 * 5 + 1000 * 30) / 1_000_000
     assert budget.spent_usd == result.cost.total
+
+
+@pytest.mark.parametrize(
+    ("arguments", "tokens"),
+    [
+        ({}, 8_232),
+        ({"size": "auto"}, 8_232),
+        ({"size": "1024x1024"}, 7_024),
+        ({"size": "1024x1536", "count": 2}, 2 * 8_232),
+        ({"size": "2880 × 2880"}, 23_719),
+        ({"size": "4K"}, 23_719),
+        ({"provider_options": {"openai": {"n": 3, "size": "1024X1024"}}}, 3 * 7_024),
+    ],
+)
+async def test_a_budget_reserves_what_pictures_of_that_size_may_cost(openai, arguments, tokens):
+    """By OpenAI's calculator gpt-image-2 has 7,024 tokens at 1024 by 1024, and 23,719 at 2880 by 2880 pixels."""
+    openai.script(pictures(usage=USAGE))
+    most = (Decimal(tokens) * 30 + 100 * 5) / 1_000_000
+    with pytest.raises(BudgetError):
+        await generate_image(PRICED, "A red kite", max_cost_usd=Decimal(tokens) * 30 / 1_000_000, **arguments)
+    assert openai.requests == []
+    await generate_image(PRICED, "A red kite", max_cost_usd=most, **arguments)
+    assert len(openai.requests) == 1
 
 
 async def test_what_pictures_cost_that_go_in_is_not_known(openai):

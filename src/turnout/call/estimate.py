@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from turnout.messages import Audio
+from turnout.requests import ImageRequest
 
 if TYPE_CHECKING:
     from turnout.catalog.types import Model
@@ -17,11 +19,15 @@ if TYPE_CHECKING:
 ASSUMED_OUTPUT_TOKENS = 4096
 """How long an answer is taken to be at most where neither the call nor the model limits it to less, in tokens."""
 
-IMAGE_OUTPUT_TOKENS = 6240
-"""What a picture that is made has at most in tokens: gpt-image-1 of high quality, 1536 by 1024 pixels.
+ASSUMED_IMAGE_PIXELS = 1536 * 1024
+"""How large a picture is taken to be where the call does not say, in pixels."""
 
-Source: https://platform.openai.com/docs/guides/image-generation (cost and latency)."""
+MOST_IMAGE_PIXELS = 3840 * 2160
+"""How large a picture is where the call says so in another way than ``"1024x1024"``: the most of gpt-image-2.
 
+Source: https://developers.openai.com/api/docs/guides/image-generation (size and quality options), 2026-11-25."""
+
+_PIXELS = re.compile(r"(\d{1,5}) ?[x×*] ?(\d{1,5})", re.IGNORECASE)
 _LENGTH_FIELDS = ("max_tokens", "max_completion_tokens")
 _PER_MILLION = Decimal(1_000_000)
 
@@ -30,7 +36,7 @@ def estimate_cost(request: ModelRequest, route: Route, input_tokens: int) -> Dec
     """Return what `request` may cost in USD at the dearest price of each kind; `None` where a price is unknown.
 
     The answer is taken to be as long as `max_output_tokens` allows, else `ASSUMED_OUTPUT_TOKENS` or the model's own
-    limit, whichever is less.
+    limit, whichever is less; a picture has the tokens that its size may take.
     """
     facts = route.facts
     if facts is None:
@@ -58,9 +64,10 @@ def expect_output_tokens(request: ModelRequest, route: Route, facts: Model) -> i
     """Return how many tokens the answer (or all answers, where ``n`` asks for several) may have at most."""
     if request.task in ("embedding", "rerank"):
         return 0
-    if request.task == "image":
-        return IMAGE_OUTPUT_TOKENS * getattr(request, "count", 1)
     options = {**request.provider_options.get("*", {}), **request.provider_options.get(route.provider, {})}
+    if isinstance(request, ImageRequest):
+        count = _as_limit(options.get("n")) or request.count
+        return count * expect_image_tokens(options.get("size", request.size))
     limits = [options.get(name) for name in _LENGTH_FIELDS]
     limits.append(request.settings.max_output_tokens)
     limit = next((count for value in limits if (count := _as_limit(value)) is not None), None)
@@ -69,6 +76,20 @@ def expect_output_tokens(request: ModelRequest, route: Route, facts: Model) -> i
         if facts.max_output is not None:
             limit = min(limit, facts.max_output)
     return limit * (_as_limit(options.get("n")) or 1)
+
+
+def expect_image_tokens(size: object) -> int:
+    """Return how many tokens a picture of `size` (``"1024x1024"``, or any word of the provider's) may have at most.
+
+    That is what gpt-image-2 counts for a square of that many pixels at high quality: (pixels + 2,000,000) · 96² /
+    4,000,000, and no fewer than the models before it (1024 by 1536: 8,232 and not 6,240). Fitted to the calculator of
+    OpenAI's guide: https://community.openai.com/t/1382699, 2026-11-25.
+    """
+    told = _PIXELS.fullmatch(size) if isinstance(size, str) else None
+    pixels = MOST_IMAGE_PIXELS if told is None else int(told[1]) * int(told[2])
+    if size in (None, "", "auto"):
+        pixels = ASSUMED_IMAGE_PIXELS
+    return math.ceil((pixels + 2_000_000) * 96 * 96 / 4_000_000)
 
 
 def _as_limit(value: object) -> int | None:
