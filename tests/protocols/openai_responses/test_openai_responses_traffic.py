@@ -152,7 +152,12 @@ def test_a_recorded_error_is_of_its_class_and_has_the_words_of_the_provider(reco
     assert (error.code, error.param) == (told["code"], told["param"])
 
 
-@traffic.parametrize(WHOLE + STREAMS)
+def is_there(record: dict[str, Any]) -> bool:
+    """Tell whether a recorded answer says something: one that was asked for in the background may not yet."""
+    return is_stream(record) or bool(json.loads(record["body"])["output"])
+
+
+@traffic.parametrize([record for record in WHOLE + STREAMS if is_there(record)])
 def test_recorded_reasoning_goes_back_as_it_came(record):
     """The next turn holds every item that the provider made, unchanged but for what says nothing."""
     if is_stream(record):
@@ -163,8 +168,6 @@ def test_recorded_reasoning_goes_back_as_it_came(record):
     else:
         output = json.loads(record["body"])["output"]
         response = decode(record["body"].encode(), make_route())
-    if not response.message.content:
-        pytest.skip("the answer is not there yet: it was asked for in the background")
     request = ModelRequest(messages=[response.message])
     items = json.loads(encode(request, make_route()).body)["input"]
     expected = [tidy_item(item) for item in output if has_content(item)]
