@@ -99,14 +99,6 @@ def as_count(value: object) -> int | None:
     return int(value)
 
 
-def mend_surrogates(value: Any) -> Any:
-    """Return plain JSON `value` with lone surrogates, which no UTF-8 can hold, made U+FFFD in all its texts."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if is_array(value):
-        return [mend_surrogates(item) for item in value]
-    if is_object(value):
-        return {mend_surrogates(key): mend_surrogates(item) for key, item in value.items()}
 def as_number(value: object) -> float | None:
     """Return a number that a float can hold; `None` for NaN, what is infinite, and anything that is no number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -118,4 +110,12 @@ def as_number(value: object) -> float | None:
     return number if isfinite(number) else None
 
 
+def mend_surrogates(value: Any) -> Any:
+    """Return plain JSON `value` with lone surrogates, which no UTF-8 can hold, made U+FFFD in all its texts."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if is_array(value):
+        return [mend_surrogates(item) for item in value]
+    if is_object(value):
+        return {mend_surrogates(key): mend_surrogates(item) for key, item in value.items()}
     return value
