@@ -83,7 +83,8 @@ class ModelResponse(Struct, kw_only=True):
     `model` is the model as the provider names it, `message` the assistant's message with every part in order,
     `raw_finish_reason` the provider's own word, `raw` the raw body (whole answers only), `request_id` the
     provider's id of the request and `headers` those of the HTTP answer, names in lower case. `logprobs` holds the
-    tokens of the text where the setting `logprobs` asked for them; `None` where none came.
+    tokens of the text where the setting `logprobs` asked for them; `None` where none came. `is_paused` tells that the
+    provider paused a long turn of its own tools, and goes on with it when it gets the message back unchanged.
     """
 
     message: Message
@@ -93,6 +94,7 @@ class ModelResponse(Struct, kw_only=True):
     model: str | None = None
     refusal: str | None = None
     raw_finish_reason: str | None = None
+    is_paused: bool = False
     raw: bytes = b""
     logprobs: list[TokenLogprob] | None = None
     request_id: str | None = None

@@ -38,20 +38,22 @@ async def run_whole(run: Run) -> Result[Any]:
 
 async def _run_steps(run: Run) -> Result[Any]:
     started = time.monotonic()
+    answer: Answer | None = None
     if run.is_plain:  # one model call: nothing else is paid for
         answer = await send(run.call, run.runtime)
-        return plain_result(run, answer, Timing(total_s=time.monotonic() - started))
+        if not answer.response.is_paused:
+            return plain_result(run, answer, Timing(total_s=time.monotonic() - started))
     steps = Steps(run)
     tools = steps.resume()
     while True:
         if tools is None:
-            tools = await steps.begin_tools(await send(await steps.next_call(), run.runtime))
+            tools = await steps.begin_tools(answer or await send(await steps.next_call(), run.runtime))
         while tools is not None and await tools.next_result() is not None:
             pass
         await steps.finish_step()
         if steps.is_done:
             return steps.make_result(Timing(total_s=time.monotonic() - started))
-        tools = None
+        tools = answer = None
 
 
 class StreamedRun:

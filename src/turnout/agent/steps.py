@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from turnout.call import Answer, Call
     from turnout.context import RequestContext
     from turnout.guards import GuardContext
+    from turnout.messages import Part
     from turnout.responses import FinishReason, Timing
     from turnout.tools import CallRunner, Tool, ToolOutcome
 
@@ -50,6 +51,7 @@ class Steps:
         self._base = run.call
         self._instructions = run.instructions
         self._tail: list[Message] = []  # an answer that has to be mended, and what asks for that: sent, and not kept
+        self._paused: list[Part] = []  # what was said of a turn that goes on: sent, and kept when it is whole
         self._is_output_due = False
         self._repairs = run.output.repairs if run.output else 0
         self._unsaved = run.new_messages
@@ -122,7 +124,7 @@ class Steps:
         if self._retry is not None:
             return None
         self._calls = answer.response.tool_calls if self._step_tools else []
-        self._is_output_due = answer.is_output_pending and not self._calls
+        self._is_output_due = answer.is_output_pending and not self._calls and not answer.response.is_paused
         if not self._calls:
             return None
         if len(self.steps) >= self._run.max_steps:
@@ -144,7 +146,7 @@ class Steps:
         elif self._finish_reason is None:
             is_kept = self._keep_results(step)
         else:
-            is_kept = self._keep(step.response.message)
+            is_kept = self._keep(self._read_said(step))
         if not is_kept:
             return
         await self._save()
@@ -230,7 +232,7 @@ class Steps:
     async def _hold(self) -> None:
         """End the run until somebody decides about the calls that wait; what was said so far is in the thread then."""
         run = self._run
-        self._keep(self.steps[-1].response.message)
+        self._keep(self._read_said(self.steps[-1]))
         await self._save()
         self._end("approval")
         self.pending = PendingRun(
@@ -248,9 +250,11 @@ class Steps:
         output = self._run.output
         if self._retry is not None:
             return self._ask_again(step, self._retry, "a guard asked for another answer")
+        if step.response.is_paused and step.response.message.content:
+            return self._go_on(step)
         if output is None:
             self.is_done = True
-            return self._keep(step.response.message)
+            return self._keep(self._read_said(step))
         if self._is_output_due:
             return self._ask_again(step, _ASK_FOR_OUTPUT, "its structured output was not asked for yet")
         from turnout.output import OutputMismatch
@@ -264,12 +268,28 @@ class Steps:
             self.is_mending = True
             return self._ask_again(step, output.repair_message(mismatch), f"its last answer does not fit: {mismatch}")
         self.is_done = True
-        return self._keep(step.response.message)
+        return self._keep(self._read_said(step))
+
+    def _go_on(self, step: Step) -> bool:
+        """Send what the provider said of a turn that it paused back as it is: it goes on from there."""
+        if len(self.steps) >= self._run.max_steps:
+            why = "the provider paused its turn, and would have gone on with it"
+            self._end("max_steps", f"the run ended after {self._run.max_steps} steps: {why}")
+            return self._keep(self._read_said(step))
+        before = self._tail[:-1] if self._paused else self._tail
+        self._paused = [*self._paused, *step.response.message.content]
+        self._tail = [*before, Message("assistant", self._paused, provider=step.provider)]
+        return False
+
+    def _read_said(self, step: Step) -> Message:
+        """Return the message of a step, after what was said of its turn before a pause."""
+        message = step.response.message
+        return structs.replace(message, content=[*self._paused, *message.content]) if self._paused else message
 
     def _keep_results(self, step: Step) -> bool:
         """Keep the calls of the step with their results; a resumed step's calls are in the conversation already."""
         results = Message("tool", [self._done[call.id] for call in self._calls])
-        return self._keep(results) if self._is_resumed else self._keep(step.response.message, results)
+        return self._keep(results) if self._is_resumed else self._keep(self._read_said(step), results)
 
     def _check_whole(self, step: Step) -> str:
         response = step.response
@@ -287,13 +307,14 @@ class Steps:
     def _ask_again(self, step: Step, message: str, why: str) -> bool:
         if len(self.steps) >= self._run.max_steps:
             self._end("max_steps", f"the run ended after {self._run.max_steps} steps: {why}")
-            return self._keep(step.response.message)
+            return self._keep(self._read_said(step))
         said = _shorten(step.response.message)
+        self._paused = []
         self._tail = [*self._tail, *([said] if said.content else []), Message.user(message)]
         return False
 
     def _keep(self, *messages: Message) -> bool:
-        self._tail = []
+        self._tail, self._paused = [], []
         self._is_resumed = False
         self._retries = _MOST_GUARD_RETRIES
         self.messages += messages

@@ -25,15 +25,19 @@ _WORDS: dict[FinishReason, str] = {
     "tool_calls": "tool_use",
     "content_filter": "refusal",
 }
+PAUSED = "pause_turn"
+"""The word for a long turn of the provider's own tools that goes on when the answer is sent back unchanged:
+https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons."""
+
 _OWN = frozenset(
-    ("end_turn", "stop_sequence", "max_tokens", "model_context_window_exceeded", "tool_use", "refusal", "pause_turn")
+    ("end_turn", "stop_sequence", "max_tokens", "model_context_window_exceeded", "tool_use", "refusal", PAUSED)
 )
 
 
 def read_stop_reason(written: str, *, has_calls: bool) -> FinishReason:
     """Return the finish reason that the provider wrote; with tool calls, "stop" and nothing at all mean those.
 
-    ``pause_turn`` (the provider paused a long turn, and goes on when it gets its answer back) is ``"other"``.
+    ``pause_turn`` is ``"other"``; see `PAUSED`.
     """
     reason = _REASONS.get(written, "other") if written else "stop"
     return "tool_calls" if has_calls and reason == "stop" else reason

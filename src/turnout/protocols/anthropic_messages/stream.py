@@ -9,7 +9,7 @@ from turnout.chunks import ErrorChunk, RefusalDelta, UsageChunk
 from turnout.errors import MalformedStreamError, TruncatedStreamError
 from turnout.messages import Message, Refusal
 from turnout.protocols.anthropic_messages.answer import Answer
-from turnout.protocols.anthropic_messages.reasons import read_stop_reason
+from turnout.protocols.anthropic_messages.reasons import PAUSED, read_stop_reason
 from turnout.protocols.anthropic_messages.tokens import TokenCounter
 from turnout.protocols.anthropic_messages.wire import Body, Event, convert_body, convert_event, read_event
 from turnout.protocols.error_bodies import read_report
@@ -82,6 +82,7 @@ class StreamDecoder:
             model=self._model,
             refusal=self._refusal,
             raw_finish_reason=self._raw_stop_reason or None,
+            is_paused=self._raw_stop_reason == PAUSED,
             warnings=[*self._warn_of_content(), *self._warn_of_reason()],
         )
 
