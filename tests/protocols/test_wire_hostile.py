@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from turnout.catalog.types import Model
 from turnout.messages import Message
 from turnout.protocols import find_protocol
 from turnout.requests import ModelRequest, ToolSpec
@@ -107,3 +108,29 @@ def test_what_a_wire_wants_back_goes_out_on_that_wire_alone(maker: str, reader: 
 @pytest.mark.parametrize("wire", WIRES)
 def test_and_to_its_maker_alone(wire: str):
     assert "STATE" not in json.dumps(send(wire, answer(wire), provider="q"))
+
+
+def facts(**fields: Any) -> Model:
+    return Model(id="p/m", **fields)
+
+
+def test_thoughts_go_back_in_the_field_that_the_catalog_names():
+    told = {"content": None, "reasoning_content": "because", "tool_calls": [CALL]}
+    thinker = facts(reasoning_field="reasoning_content")
+    said = answer("openai_chat", {"choices": [{"message": told, "finish_reason": "tool_calls"}]})
+    step = send("openai_chat", said, facts=thinker)["messages"][1]
+    assert (step["reasoning_content"], len(step["tool_calls"])) == ("because", 1)
+    assert "reasoning_content" not in send("openai_chat", said)["messages"][1]
+
+
+def test_calls_that_another_model_made_have_the_field_as_well_but_not_its_thoughts():
+    thinker = facts(reasoning_field="reasoning_content")
+    foreign = answer("anthropic_messages", provider="q")
+    assert send("openai_chat", foreign, facts=thinker)["messages"][1]["reasoning_content"] == ""
+    plain = send("openai_chat", Message.assistant("Hello"), facts=thinker)
+    assert plain["messages"][1] == {"role": "assistant", "content": "Hello"}
+
+
+def test_a_field_for_details_gets_no_words():
+    step = send("openai_chat", answer("openai_chat"), facts=facts(reasoning_field="reasoning_details"))["messages"][1]
+    assert step["reasoning_details"] == [{"type": "reasoning.encrypted", "data": "STATE"}]
