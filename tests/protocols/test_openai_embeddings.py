@@ -97,6 +97,19 @@ def test_vectors_come_in_the_order_of_their_index():
     assert without.usage == Usage()
 
 
+def test_options_for_all_and_for_one_provider_are_merged_deeply():
+    options = {"*": {"extra": {"a": 1, "b": 1}}, "p": {"extra": {"b": 2}}}
+    assert written(request("a", provider_options=options))[0]["extra"] == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize("beside", [{"id": 5, "model": 5}, {"model": ["m"]}, {"usage": {"prompt_tokens": "3"}}])
+def test_what_stands_beside_the_vectors_does_not_cost_them(beside):
+    response = decode(answer({"embedding": [1.0]}, **beside), ROUTE)
+    assert response.vectors == [array("d", [1.0])]
+    assert (response.id, response.model) == (("5", "5") if "id" in beside else (None, None))
+    assert response.usage == Usage()
+
+
 @pytest.mark.parametrize("usage", [{"total_tokens": 3}, {"input_tokens": 3}, {"prompt_tokens": 3, "total_tokens": 9}])
 def test_usage_has_several_spellings(usage):
     assert decode(answer({"embedding": [1.0]}, usage=usage), ROUTE).usage.input_tokens == 3

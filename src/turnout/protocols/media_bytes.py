@@ -1,4 +1,4 @@
-"""The bytes of media parts as base64 with their type, for every wire format.
+"""The bytes of media parts with their type, as base64 or as they are, for every wire format.
 
 Base64 that is well-formed is passed on as it came: of 20 MB of it a few letters are decoded, to see what they are.
 """
@@ -36,6 +36,16 @@ def encode_media(part: Media, where: str) -> tuple[str, str, bool]:
     needs_all = known in _UNKNOWN_TYPES | {None} and sniff_media_type(start) is None
     found = _settle_type(part, known, b64decode(encoded) if needs_all else start, where)
     return found, encoded, encoded is written and found == declared
+
+
+def read_media(part: Media, where: str) -> tuple[str, bytes]:
+    """Return the media type and the bytes, for a form. Raises `InvalidInputError` that begins with `where`."""
+    if part.is_remote:
+        raise InvalidInputError(f"{where}: is a URL, which a form cannot hold: pass its bytes as data=")
+    if part.data is not None:
+        return _settle_type(part, part.media_type, part.data, where), part.data
+    media_type, encoded, _ = encode_media(part, where)
+    return media_type, b64decode(encoded)
 
 
 def tidy_base64(written: str, where: str) -> str:

@@ -18,16 +18,15 @@ from msgspec import Struct
 
 from turnout.errors import InvalidInputError
 from turnout.messages import Message
-from turnout.protocols import EncodedRequest
 from turnout.protocols.errors import decode_error
-from turnout.protocols.json_values import check_value
-from turnout.protocols.task_answers import raise_foreign, refuse
-from turnout.protocols.task_fields import write_json
-from turnout.requests import EmbeddingRequest, merge_deep
-from turnout.responses import EmbeddingResponse, Warning
-from turnout.usage import Usage
+from turnout.protocols.json_reading import as_text
+from turnout.protocols.task_answers import raise_foreign, read_input_usage, refuse
+from turnout.protocols.task_fields import TaskFields
+from turnout.requests import EmbeddingRequest
+from turnout.responses import EmbeddingResponse
 
 if TYPE_CHECKING:
+    from turnout.protocols import EncodedRequest
     from turnout.requests import ModelRequest
     from turnout.routing.route import Route
 
@@ -39,17 +38,13 @@ class _Item(Struct):
     index: int | None = None
 
 
-class _Counts(Struct):
-    prompt_tokens: int | None = None
-    total_tokens: int | None = None
-    input_tokens: int | None = None
-
-
 class _Body(Struct):
+    """An answer; what is typed `Any` is looked at where it is used, for no vector is worth less without it."""
+
     data: list[_Item]
-    model: str | None = None
-    usage: _Counts | None = None
-    id: str | None = None
+    model: Any = None
+    usage: Any = None
+    id: Any = None
 
 
 def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozenset()) -> EncodedRequest:
@@ -60,27 +55,11 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
     """
     if not isinstance(request, EmbeddingRequest):
         raise InvalidInputError(f"`{route.asked}` is at an endpoint for embeddings: call `embed` with it")
-    refused = dropped.union(route.quirks.rejected_fields)
-    warnings: list[Warning] = []
-    body: dict[str, Any] = {"model": route.model, "input": request.texts}
-    added: set[str] = set()
-    if "encoding_format" not in refused:
-        body["encoding_format"] = "base64"
-        added.add("encoding_format")
-    if request.dimensions is not None:
-        if "dimensions" in refused:
-            what = "`dimensions` was left out, because the provider refuses it: the vectors have the model's own length"
-            warnings.append(Warning("dropped_setting", what))
-        else:
-            body["dimensions"] = request.dimensions
-    options = {**request.provider_options.get("*", {}), **request.provider_options.get(route.provider, {})}
-    if options:
-        check_value(options, f"provider_options[{route.provider!r}]")
-        body = merge_deep(body, options)
-    headers = {"content-type": "application/json", "accept": "application/json"}
-    return EncodedRequest(
-        body=write_json(body), headers=headers, added=frozenset(added - options.keys()), warnings=tuple(warnings)
-    )
+    fields = TaskFields(route, dropped)
+    fields.put("input", request.texts)
+    fields.put_added("encoding_format", "base64")
+    fields.put_setting("dimensions", request.dimensions)
+    return fields.encode_json(request)
 
 
 def decode(body: bytes, route: Route) -> EmbeddingResponse:
@@ -98,15 +77,12 @@ def decode(body: bytes, route: Route) -> EmbeddingResponse:
         items = sorted(items, key=lambda item: item.index or 0)
         if [item.index for item in items] != list(range(len(items))):
             raise refuse("vectors whose `index` does not count from 0", body, route)
-    counts = wire.usage or _Counts()
-    told = counts.prompt_tokens if counts.prompt_tokens is not None else counts.input_tokens
-    told = told if told is not None else counts.total_tokens
     return EmbeddingResponse(
         message=Message("assistant", []),
         finish_reason="stop",
-        usage=Usage(input_tokens=told, output_tokens=None if told is None else 0, total_tokens=told),
-        id=wire.id,
-        model=wire.model,
+        usage=read_input_usage(wire.usage),
+        id=as_text(wire.id),
+        model=as_text(wire.model),
         vectors=[_read_vector(item.embedding, body, route) for item in items],
     )
 

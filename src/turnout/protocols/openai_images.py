@@ -6,7 +6,6 @@ that hold pictures). A picture comes as base64 or as a URL, whichever the provid
 
 from __future__ import annotations
 
-from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
 from turnout.errors import InvalidInputError
@@ -14,9 +13,9 @@ from turnout.media import sniff_media_type
 from turnout.messages import Image, Message
 from turnout.protocols.errors import decode_error
 from turnout.protocols.json_reading import as_count, as_text, is_array, is_object, objects, try_read_json
-from turnout.protocols.media_bytes import encode_media
+from turnout.protocols.media_bytes import read_media
 from turnout.protocols.multipart import FormFile
-from turnout.protocols.task_answers import raise_foreign, read_token_usage, refuse
+from turnout.protocols.task_answers import raise_foreign, read_base64, read_token_usage, refuse
 from turnout.protocols.task_fields import TaskFields
 from turnout.requests import ImageRequest
 from turnout.responses import ImageResponse
@@ -55,10 +54,8 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
 
 
 def _make_file(image: Image, where: str, name: str) -> FormFile:
-    if image.is_remote:
-        raise InvalidInputError(f"{where}: is a URL, which a form cannot hold: pass its bytes as data=")
-    media_type, encoded, _ = encode_media(image, where)
-    return FormFile(f"{name}.{media_type.partition('/')[2]}", image.data or b64decode(encoded), media_type)
+    media_type, data = read_media(image, where)
+    return FormFile(f"{name}.{media_type.partition('/')[2]}", data, media_type)
 
 
 def decode(body: bytes, route: Route) -> ImageResponse:
@@ -90,16 +87,11 @@ def decode(body: bytes, route: Route) -> ImageResponse:
 
 def _read_image(item: dict[str, Any], answer: dict[str, Any], body: bytes, route: Route) -> Image:
     written, url = item.get("b64_json"), item.get("url")
-    if isinstance(written, str) and written[:5].lower() == "data:":
-        written = written.partition(",")[2]
-    if not isinstance(written, str) or not written:
+    data = read_base64(written, "a picture", body, route) if isinstance(written, str) else b""
+    if not data:
         if isinstance(url, str) and url:
             return Image(url=url)
         raise refuse("a picture that has neither bytes nor a URL", body, route)
-    try:
-        data = b64decode(written, validate=True)
-    except ValueError:  # binascii's error is one
-        raise refuse("a picture that is no base64", body, route) from None
     form = as_text(item.get("output_format")) or as_text(answer.get("output_format"))
     told = None if form is None else "image/svg+xml" if form == "svg" else f"image/{form}"
     return Image(data=data, media_type=sniff_media_type(data) or told)

@@ -6,7 +6,6 @@ in JSON (``audio_data``; https://docs.mistral.ai/studio/audio/text-to-speech/gen
 
 from __future__ import annotations
 
-from base64 import b64decode
 from typing import TYPE_CHECKING
 
 from turnout.errors import InvalidInputError
@@ -14,7 +13,7 @@ from turnout.messages import Audio, Message
 from turnout.protocols.error_bodies import is_web_page
 from turnout.protocols.errors import decode_error
 from turnout.protocols.json_reading import is_array, is_object, quote, try_read_json
-from turnout.protocols.task_answers import raise_foreign, read_token_usage, refuse
+from turnout.protocols.task_answers import raise_foreign, read_base64, read_token_usage, refuse
 from turnout.protocols.task_fields import TaskFields
 from turnout.requests import SpeechRequest
 from turnout.responses import SpeechResponse
@@ -62,7 +61,9 @@ def decode(body: bytes, route: Route) -> SpeechResponse:
         written = next((value[name] for name in _AUDIO_FIELDS if isinstance(value.get(name), str)), "")
         if not written or value.get("error"):
             raise_foreign(body, route, "sound", "speech")
-        audio, usage = _read_base64(written, body, route), value.get("usage")
+        audio, usage = read_base64(written, "sound", body, route), value.get("usage")
+        if not audio:
+            raise refuse("no sound", body, route)
     elif is_array(value) or is_web_page(quote(body, route.secrets)):
         raise_foreign(body, route, "sound", "speech")
     return SpeechResponse(
@@ -71,15 +72,3 @@ def decode(body: bytes, route: Route) -> SpeechResponse:
         usage=read_token_usage(usage),
         audio=audio,
     )
-
-
-def _read_base64(written: str, body: bytes, route: Route) -> bytes:
-    if written[:5].lower() == "data:":
-        written = written.partition(",")[2]
-    try:
-        audio = b64decode(written, validate=True)
-    except ValueError:  # binascii's error is one
-        raise refuse("sound that is no base64", body, route) from None
-    if not audio:
-        raise refuse("no sound", body, route)
-    return audio

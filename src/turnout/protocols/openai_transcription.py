@@ -7,15 +7,14 @@ with JSON then, and some with more than others.
 
 from __future__ import annotations
 
-from base64 import b64decode
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from turnout.errors import InvalidInputError
-from turnout.messages import Audio, Media, Message, Video
+from turnout.messages import Audio, Message, Video
 from turnout.protocols.errors import decode_error
 from turnout.protocols.json_reading import as_text, is_array, is_object, objects, try_read_json
-from turnout.protocols.media_bytes import encode_media
+from turnout.protocols.media_bytes import read_media
 from turnout.protocols.multipart import FormFile
 from turnout.protocols.task_answers import raise_foreign, read_token_usage
 from turnout.protocols.task_fields import TaskFields
@@ -47,12 +46,13 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
     if request.timestamps:
         fields.put_added("response_format", "verbose_json")
         fields.put_setting("timestamps", list(request.timestamps), "timestamp_granularities")
-    form = fields.merge(request).get("response_format", "json")
+    body = fields.merge(request)
+    form = body.get("response_format", "json")
     if form not in _FORMATS:
         raise InvalidInputError(
             f"provider_options: response_format={form!r} is no JSON: take one of {', '.join(sorted(_FORMATS))}"
         )
-    if fields.merge(request).get("stream"):
+    if body.get("stream"):
         raise InvalidInputError("provider_options: a transcription comes whole here: leave out `stream`")
     return fields.encode_form(request, [("file", _make_file(request))])
 
@@ -61,12 +61,9 @@ def _make_file(request: TranscriptionRequest) -> FormFile:
     sounds = [part for message in request.messages for part in message.content if isinstance(part, (Audio, Video))]
     if len(sounds) != 1:
         raise InvalidInputError(f"a transcription is of one sound, and {len(sounds)} were given: make a call for each")
-    sound: Media = sounds[0]
-    if sound.is_remote:
-        raise InvalidInputError("audio: is a URL, which a form cannot hold: pass its bytes as data=")
-    media_type, encoded, _ = encode_media(sound, "audio")
+    media_type, data = read_media(sounds[0], "audio")
     ending = media_type.partition("/")[2]
-    return FormFile(f"audio.{_ENDINGS.get(ending, ending)}", sound.data or b64decode(encoded), media_type)
+    return FormFile(f"audio.{_ENDINGS.get(ending, ending)}", data, media_type)
 
 
 def decode(body: bytes, route: Route) -> TranscriptionResponse:

@@ -13,16 +13,16 @@ from turnout.errors import InvalidInputError
 from turnout.messages import Message, Text
 from turnout.protocols.errors import decode_error
 from turnout.protocols.json_reading import as_count, as_text, is_array, is_object, objects, try_read_json
-from turnout.protocols.task_answers import raise_foreign, read_token_usage, refuse
+from turnout.protocols.task_answers import raise_foreign, read_input_usage, refuse
 from turnout.protocols.task_fields import TaskFields
 from turnout.requests import RerankRequest
 from turnout.responses import RerankResponse
-from turnout.usage import Usage
 
 if TYPE_CHECKING:
     from turnout.protocols import EncodedRequest
     from turnout.requests import ModelRequest
     from turnout.routing.route import Route
+    from turnout.usage import Usage
 
 __all__ = ["decode", "decode_error", "encode"]
 
@@ -95,7 +95,4 @@ def _read_usage(value: dict[str, Any]) -> tuple[Usage, float | None]:
     if isinstance(units, bool) or not isinstance(units, (int, float)):
         units = None
     told = value.get("usage") or (meta.get("tokens") if is_object(meta) and units is None else None)
-    usage = read_token_usage(told)
-    if usage.input_tokens is not None and usage.output_tokens is None:  # a ranking has no tokens of its own
-        usage = Usage(input_tokens=usage.input_tokens, output_tokens=0, total_tokens=usage.input_tokens)
-    return usage, units
+    return read_input_usage(told), units

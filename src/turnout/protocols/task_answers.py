@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from turnout.errors import ResponseError
@@ -55,6 +56,25 @@ def read_token_usage(value: object) -> Usage:
     if total is None and given is not None and made is not None:
         total = given + made
     return Usage(input_tokens=given, output_tokens=made, total_tokens=total, audio_input_tokens=audio)
+
+
+def read_input_usage(value: object) -> Usage:
+    """Return the tokens that `usage` tells of an answer that has none of its own, such as vectors and scores."""
+    told = read_token_usage(value)
+    if told.input_tokens is None:
+        return told
+    made = told.output_tokens or 0
+    return Usage(input_tokens=told.input_tokens, output_tokens=made, total_tokens=told.input_tokens + made)
+
+
+def read_base64(written: str, what: str, body: bytes, route: Route) -> bytes:
+    """Return the bytes of `what` (``"sound"``), written as base64 or as a data URL. Raises `ResponseError`."""
+    if written[:5].lower() == "data:":
+        written = written.partition(",")[2]
+    try:
+        return b64decode(written, validate=True)
+    except ValueError:  # binascii's error is one
+        raise refuse(f"{what} that is no base64", body, route) from None
 
 
 def _first(counts: dict[str, Any], *names: str) -> int | None:

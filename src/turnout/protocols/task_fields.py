@@ -1,13 +1,11 @@
-"""The fields of a request that is no chat: pictures, speech, transcriptions, ranking. As JSON, or as a form."""
+"""The fields of a request that is no chat, for all wire formats of such: as JSON, or as a form."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from turnout.protocols import EncodedRequest
-from turnout.protocols.json_values import check_value
+from turnout.protocols.json_values import check_value, write_body
 from turnout.protocols.multipart import FormFile, encode_form
 from turnout.requests import merge_deep
 from turnout.responses import Warning
@@ -55,8 +53,7 @@ class TaskFields:
 
     def encode_json(self, request: ModelRequest, accept: str = "application/json") -> EncodedRequest:
         """Return the fields as JSON, the provider options merged in last. Raises `InvalidInputError` with the place."""
-        body = self.merge(request)
-        return self._finish(request, write_json(body), "application/json", accept)
+        return self._finish(request, write_body(self.merge(request)), "application/json", accept)
 
     def encode_form(
         self, request: ModelRequest, files: Sequence[tuple[str, FormFile]], url: str | None = None
@@ -88,12 +85,3 @@ class TaskFields:
 
 def _find_options(request: ModelRequest, route: Route) -> dict[str, Any]:
     return merge_deep(request.provider_options.get("*", {}), request.provider_options.get(route.provider, {}))
-
-
-def write_json(body: dict[str, Any]) -> bytes:
-    """Return `body` as JSON. Raises `InvalidInputError` with the place of what JSON cannot hold."""
-    try:
-        return msgspec.json.encode(body)
-    except UnicodeEncodeError:
-        check_value(body, "request")  # raises with the place
-        raise

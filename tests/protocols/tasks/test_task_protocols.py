@@ -122,6 +122,13 @@ def test_the_url_for_changes_keeps_its_query():
         MODULES["openai_images"].encode(remote, route("openai_images"))
 
 
+def test_a_data_url_goes_into_a_form_as_its_bytes():
+    given = Image(url="data:image/png;base64," + b64encode(PNG).decode())
+    request = structs.replace(REQUESTS["openai_images"], messages=[Message.user("Greener", given)])
+    body = MODULES["openai_images"].encode(request, route("openai_images")).body
+    assert b'filename="image-1.png"\r\nContent-Type: image/png\r\n\r\n' + PNG + b"\r\n--" in body
+
+
 def test_pictures_are_read_in_every_form():
     encoded = b64encode(PNG).decode()
     response = decode(
