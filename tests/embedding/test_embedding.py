@@ -36,7 +36,7 @@ from turnout.errors import (
 )
 from turnout.transport.http import HTTPTransport
 
-MODEL = "ovhcloud/bge-m3"
+MODEL = "ovhcloud/bge-m0"  # which the catalog does not list
 
 
 def vector_of(text: str) -> list[float]:
@@ -53,7 +53,7 @@ def answer(exchange: Exchange, *, as_text: bool = True, dimensions: int = 3, **e
         for item in data:
             item["embedding"] = b64encode(array("f", item["embedding"]).tobytes()).decode()
     usage = {"prompt_tokens": len(texts), "total_tokens": len(texts)}
-    return {"object": "list", "data": data[::-1], "model": "bge-m3", "usage": usage, **extra}
+    return {"object": "list", "data": data[::-1], "model": "bge-m0", "usage": usage, **extra}
 
 
 def embeddings(**how: Any) -> Reply:
@@ -82,7 +82,7 @@ async def test_texts_come_back_as_vectors_in_order(server) -> None:
     assert result.vectors.dtype == np.float32
     assert result.vectors.shape == (3, 3)
     np.testing.assert_allclose(result.vectors, [vector_of(text) for text in ("one", "three", "to")], rtol=1e-6)
-    assert (result.model, result.provider, result.dimensions, len(result)) == ("bge-m3", "ovhcloud", 3, 3)
+    assert (result.model, result.provider, result.dimensions, len(result)) == ("bge-m0", "ovhcloud", 3, 3)
     assert result[2][0] == 2
     assert (result.usage.input_tokens, result.usage.output_tokens) == (3, 0)
     assert result.cost.total is None, "the catalog does not know the model"
@@ -91,8 +91,8 @@ async def test_texts_come_back_as_vectors_in_order(server) -> None:
     request = server.requests[0]
     assert request.path == "/v1/embeddings"
     assert request.headers["authorization"] == f"Bearer {KEY}"
-    assert request.json == {"model": "bge-m3", "input": ["one", "three", "to"], "encoding_format": "base64"}
-    assert repr(result) == "Embeddings(3 × 3, ovhcloud/bge-m3, 3 in + 0 out tokens)"
+    assert request.json == {"model": "bge-m0", "input": ["one", "three", "to"], "encoding_format": "base64"}
+    assert repr(result) == "Embeddings(3 × 3, ovhcloud/bge-m0, 3 in + 0 out tokens)"
 
 
 async def test_decimals_are_read_as_well(server) -> None:
@@ -114,7 +114,7 @@ async def test_no_text_is_no_request(server) -> None:
     result = await embed(MODEL, iter([]))
     assert (result.vectors.shape, len(result), result.dimensions) == ((0, 0), 0, 0)
     assert (result.usage.total_tokens, result.cost.total) == (0, Decimal(0))
-    assert (result.provider, result.model) == ("ovhcloud", "bge-m3")
+    assert (result.provider, result.model) == ("ovhcloud", "bge-m0")
     assert server.requests == []
 
 
@@ -436,7 +436,7 @@ async def test_requests_may_wait_for_the_rate_limit(server, monkeypatch) -> None
     await embed(MODEL, "a")
     assert asked == []
     await embed(MODEL, ["a", "b"], batch_size=1, pace=True)
-    assert asked == ["bge-m3", "bge-m3"]
+    assert asked == ["bge-m0", "bge-m0"]
     with pytest.raises(InvalidInputError, match="pace="):
         await embed(MODEL, "a", pace="yes")  # type: ignore[arg-type]
 
