@@ -67,6 +67,10 @@ cover: $(VENV)/.dev ## the tests with branch coverage, held to its floors
 	@$(TESTS) --cov --cov-report=json:.coverage.json --cov-report= $(ARGS)
 	@$(PY) scripts/check_coverage.py .coverage.json
 
+.PHONY: fuzz
+fuzz: $(VENV)/.dev ## 200,000 broken bodies, streams and requests (TURNOUT_FUZZ_INPUTS: as many; TURNOUT_FUZZ_SEED: others)
+	@TURNOUT_FUZZ_INPUTS=$${TURNOUT_FUZZ_INPUTS:-200000} $(PY) -m pytest -n auto --maxprocesses 4 -rs tests/protocols/fuzz $(ARGS)
+
 .PHONY: check
 check: $(VENV)/.dev ## lint, format, types, shape, floors, words, docs in step: every one, even after a failure
 	@$(MAKE) --no-print-directory --keep-going check-lint check-format check-types check-shape check-floors check-words check-docs

@@ -27,6 +27,8 @@ from turnout.responses import REQUEST_ID_HEADERS, ErrorReport
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_TOLD_CHARS = 200  # of a code or field: a server may put anything there
+
 _QUOTA = frozenset(
     {
         "insufficient_quota",  # OpenAI
@@ -139,10 +141,11 @@ def _build(
     effective = _read_status(status, report)
     kind = _classify(effective, words, report.message)
     is_quota = effective == 402 or bool(words & _QUOTA)
-    told = ", ".join([word for word in (f"status {status}", report.code) if word])
-    cure = cure or _cure(kind, report, is_quota=is_quota and kind is RateLimitError)
+    code, param = _quote(report.code, secrets), _quote(report.param, secrets)
+    told = f"status {status}, {code}" if code else f"status {status}"
+    cure = cure or _cure(kind, param, is_quota=is_quota and kind is RateLimitError)
     error = kind(
-        redact_text(f"{report.message.rstrip('.')} ({told}): {cure}", secrets),
+        f"{report.message.rstrip('.')} ({told}): {cure}",
         code=report.code,
         param=report.param,
         status=effective or status,
@@ -201,11 +204,16 @@ def _cure_redirect(location: str) -> str:
     )
 
 
-def _cure(kind: type[APIStatusError], report: ErrorReport, *, is_quota: bool) -> str:
+def _quote(word: str | None, secrets: Sequence[str]) -> str:
+    """Return a word of the server for a message; `secrets` go first, lest one be cut in two."""
+    return redact_text(word, secrets)[:_TOLD_CHARS] if word else ""
+
+
+def _cure(kind: type[APIStatusError], param: str, *, is_quota: bool) -> str:
     if is_quota:
         return "add credit at the provider, use another key, or name a fallback model"
     known = next((cure for each, cure in _CURES if kind is each), None)
     if known is not None:
         return known
-    where = f"`{report.param}`" if report.param else "the messages, settings and provider_options of the call"
+    where = f"`{param}`" if param else "the messages, settings and provider_options of the call"
     return f"check {where}; `turnout explain` shows what the model takes"

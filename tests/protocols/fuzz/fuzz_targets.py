@@ -107,7 +107,7 @@ def run_error(protocol: str, data: bytes, chance: Random) -> None:
 def check_error(error: TurnoutError, chance: Random) -> None:
     """An error has words, and each wire format can tell it."""
     assert error.message
-    assert len(error.message) < 5000
+    assert len(error.message) < 2000
     served: Any = find_protocol(chance.choice(SERVED))
     if hasattr(served, "render_error"):
         assert isinstance(json.loads(served.render_error(error)), dict)

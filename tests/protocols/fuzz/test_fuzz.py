@@ -1,7 +1,7 @@
 """Recorded and written bodies, streams, errors and requests, broken at random: an answer or an error of ours.
 
 `TURNOUT_FUZZ_INPUTS` says how many inputs (4,000 where it does not; `make fuzz`: 200,000). Each has a number and comes
-of it alone, so that a fault is seen again by ``replay(protocol, number)``.
+of it alone, so that a fault is seen again by ``replay(protocol, number)``. `TURNOUT_FUZZ_SEED`, any word, gives others.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from turnout.protocols import PROTOCOLS, TASK_PROTOCOLS
 
 ALL = (*PROTOCOLS, *TASK_PROTOCOLS)
 INPUTS = int(os.environ.get("TURNOUT_FUZZ_INPUTS", "4000"))
+SEED = os.environ.get("TURNOUT_FUZZ_SEED", "")
 EACH = -(-INPUTS // len(ALL))  # rounded up
 PART = 1000  # inputs of one test
 MEASURED = 25  # one in so many is run with its memory traced, which takes several times as long
@@ -29,7 +30,7 @@ _SHARES: dict[Kind, int] = {"whole": 6, "stream": 6, "request": 6, "error": 1}
 
 def make_input(protocol: str, number: int) -> tuple[Kind, bytes, Random]:
     """Return the input with this number, and the chance that it is run with."""
-    chance = Random(f"{protocol}-{number}")
+    chance = Random(f"{SEED}{protocol}-{number}")
     seeds = load_seeds(protocol)
     kind = chance.choices(list(seeds), [_SHARES[each] for each in seeds])[0]
     return kind, mutate(chance.choice(seeds[kind]), protocol, seeds[kind], chance), chance

@@ -229,3 +229,14 @@ def test_any_json_makes_an_error_with_a_cure(value, status):
 @given(st.binary(max_size=80))
 def test_any_bytes_make_an_error(body):
     assert error_of(body).body == body
+
+
+@pytest.mark.parametrize("field", ["code", "param", "type"])
+def test_a_word_of_the_server_is_told_in_short_and_without_the_key(field):
+    word = "x" * 195 + "sk-planted-secret" + "y" * 5000
+    told = str(
+        decode_error(400, {}, json.dumps({"error": {"message": "no", field: word}}).encode(), ["sk-planted-secret"])
+    )
+    assert "sk-pl" not in told
+    assert "x" * 195 in told
+    assert len(told) < 500
