@@ -179,6 +179,21 @@ def test_who_takes_which_urls(
     assert route.quirks.takes_media_urls == kinds
 
 
+def test_who_takes_no_files_and_sound_as_a_url(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AZURE_RESOURCE_NAME", "mine")
+    for model, takes_files, audio_as_url in (
+        ("azure/gpt-5.4", False, False),
+        ("azure/claude-opus-5", True, False),
+        ("alibaba/qwen3.8-omni-flash", False, True),
+        ("alibaba-cn/qwen3-omni-flash", False, True),
+        ("openai/gpt-5.4", True, False),
+    ):
+        quirks = trace_candidate(Candidate(model=ModelConfig(id=model, api_key="k")))[0].quirks
+        assert (quirks.takes_files, quirks.audio_as_url) == (takes_files, audio_as_url)
+    other = trace_candidate(Candidate(model=ModelConfig(id="azure/gpt-5.4", protocol="openai_responses")))[0]
+    assert other.quirks.takes_files
+
+
 def test_what_ovhcloud_departs_in_at_its_responses_is_added_to_the_rest():
     route = resolve(ModelConfig(id="ovhcloud/qwen3.8-27b", protocol="openai_responses"))
     assert {"service_tier", "include", "truncation"} <= set(route.quirks.rejected_fields)

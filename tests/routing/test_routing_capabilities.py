@@ -63,6 +63,14 @@ def test_an_input_that_the_model_lacks_is_refused(part: Part, words: str):
     assert words in refusal("ovhcloud/gpt-oss-120b", part)
 
 
+def test_a_file_is_refused_where_the_wire_format_of_the_provider_has_none(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AZURE_RESOURCE_NAME", "mine")
+    for part in (PDF, File(data=b"a,b", media_type="text/csv")):
+        assert "takes no " in refusal("azure/gpt-5.4", part)
+        assert check({"id": "azure/gpt-5.4", "protocol": "openai_responses"}, part) == []  # type: ignore[arg-type]
+        assert "azure/gpt" not in refusal("ovhcloud/gpt-oss-120b", part)
+
+
 def test_the_error_names_three_models_that_can_of_the_same_provider_cheapest_first():
     told = refusal("ovhcloud/gpt-oss-120b", PNG)
     named = [part for part in told.split("`")[1::2] if "/" in part]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from turnout import Agent, ModelConfig, catalog
+from turnout.catalog.types import ModelKind
 from turnout.errors import ConfigurationError, MissingKeyError, UnsupportedFeatureError
 from turnout.protocols import EMBEDDING_PROTOCOLS, PROTOCOLS
 from turnout.routing import resolve
+from turnout.routing.capabilities import CALLS
 from turnout.routing.model import Candidate
 from turnout.routing.resolution import resolve_candidate, trace_candidate
 
@@ -60,11 +63,32 @@ def test_every_model_for_embeddings_resolves_or_says_why(dummies: None) -> None:
     assert spoken > 50
 
 
-@pytest.mark.parametrize("kind", ["embedding", "image", "video", "speech", "transcription", "rerank"])
-async def test_what_is_no_chat_model_is_refused_by_generate_with_the_cause(dummies: None, kind: str) -> None:
-    model = catalog.models(kind=kind)[0]  # pyright: ignore[reportArgumentType]
-    with pytest.raises(UnsupportedFeatureError, match="is no chat model"):
-        await Agent(model=model.id).generate("Hi")
+@pytest.mark.parametrize(
+    ("kind", "at_least", "cure"),
+    [
+        ("embedding", 80, "call `embed` with it"),
+        ("image", 80, "call `turnout.images.generate_image` with it"),
+        ("speech", 30, "call `turnout.speech.speak` with it"),
+        ("transcription", 30, "call `turnout.transcription.transcribe` with it"),
+        ("rerank", 10, "call `turnout.reranking.rerank` with it"),
+        ("video", 50, "turnout has no call for these yet"),
+    ],
+)
+async def test_every_model_that_is_no_chat_model_is_refused_by_generate_with_the_right_call(
+    dummies: None, kind: ModelKind, at_least: int, cure: str
+) -> None:
+    models = catalog.models(kind=kind)
+    assert len(models) > at_least
+    for model in models:
+        for run in (Agent(model=model.id).generate("Hi"), Agent(model=model.id).stream("Hi")):
+            with pytest.raises(UnsupportedFeatureError) as caught:
+                await run
+            assert f"`{model.id}` is no chat model ({kind}): {cure}" in caught.value.message
+
+
+def test_every_kind_is_a_chats_or_has_its_call_or_is_told_to_have_none() -> None:
+    assert {model.kind for model in catalog.models()} == set(get_args(ModelKind))
+    assert set(get_args(ModelKind)) - CALLS.keys() == {"video"}
 
 
 @pytest.mark.parametrize(

@@ -136,8 +136,7 @@ class Overrides:
         if not row:
             return model
         if quirks:
-            below = provider.quirks_by_protocol.get(row.get("protocol") or model.protocol or provider.protocol)
-            usual = below.over(provider.quirks) if below else provider.quirks
+            usual = provider.quirks_in(row.get("protocol") or model.protocol or provider.protocol)
             row["quirks"] = {**msgspec.to_builtins(usual), **quirks}
         return _convert({**msgspec.to_builtins(model), **row}, Model)
 

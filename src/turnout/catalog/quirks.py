@@ -1,7 +1,7 @@
 """How a provider (or one model of it) departs from its protocol; data, so that no code compares provider ids."""
 
 # No `from __future__ import annotations`: msgspec would compile every annotation on the first look-up (0.5 ms).
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -57,6 +57,12 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     """The kinds of parts that the provider takes as http(s) URLs; those of any other kind are fetched and inlined.
     ``"pdf"``: of the files only those that are PDFs by their `media_type` or the ending of the URL."""
 
+    takes_files: bool = True
+    """Whether files (PDFs and others) are taken at all; where not, a request that holds one is not sent."""
+
+    audio_as_url: bool = False
+    """Whether sound goes as a ``data:`` or http(s) URL in `input_audio`, where the protocol has bare base64."""
+
     requests_per_minute: int | None = None
     """How many requests a minute the provider takes of one key, for each model; `None` where no limit is known."""
 
@@ -74,8 +80,12 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 
     def over(self, base: "Quirks") -> "Quirks":
         """Return `base` with these laid over it: each field that departs from the protocol here wins."""
-        own = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) != getattr(_NONE, name)}
-        return msgspec.structs.replace(base, **own) if own else base
+        return msgspec.structs.replace(base, **self.list_changes(_NONE))
+
+    def list_changes(self, base: "Quirks") -> dict[str, Any]:
+        """Return the fields that have another value than in `base`, by name."""
+        fields = self.__struct_fields__
+        return {name: value for name in fields if (value := getattr(self, name)) != getattr(base, name)}
 
 
 _NONE = Quirks()

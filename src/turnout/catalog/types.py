@@ -297,6 +297,24 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     when rows are merged, and no field of any row.
     """
 
+    def quirks_in(self, protocol: str, model: Model | None = None) -> Quirks:
+        """Return how the provider (or its `model`) departs from one wire format.
+
+        What it has in `quirks_by_protocol` is laid over `quirks`. A model's own are whole for the format that it
+        usually speaks; in any other, what they add to its provider's in the usual one stays.
+        """
+        own, usual = (None, "") if model is None else (model.quirks, model.protocol or self.protocol)
+        if own is None:
+            return self._lay_over(self.quirks, protocol)
+        if protocol == usual or not self.quirks_by_protocol:
+            return own
+        added = own.list_changes(self._lay_over(self.quirks, usual))
+        return self._lay_over(msgspec.structs.replace(self.quirks, **added), protocol)
+
+    def _lay_over(self, quirks: Quirks, protocol: str) -> Quirks:
+        above = self.quirks_by_protocol.get(protocol)
+        return quirks if above is None else above.over(quirks)
+
     def __repr__(self) -> str:
         """Leave the headers out: they may hold a secret."""
         url = None if self.base_url is None else redact_url(self.base_url)

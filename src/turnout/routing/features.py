@@ -41,6 +41,8 @@ def lacks(feature: Feature, model: Model, quirks: Quirks) -> bool:
         return model.supports_tools is False
     if feature in ("json_schema", "json_object"):
         return not _takes_format(feature, model, quirks, if_unknown=True)
+    if feature in ("file", "pdf") and not quirks.takes_files:
+        return True
     if feature == "file":
         return model.supports_attachments is False
     if model.supports_attachments is None and model.input_modalities == ("text",):
@@ -54,6 +56,8 @@ def has(feature: Feature, model: Model, quirks: Quirks) -> bool:
         return model.supports_tools is True
     if feature in ("json_schema", "json_object"):
         return _takes_format(feature, model, quirks, if_unknown=False)
+    if feature in ("file", "pdf") and not quirks.takes_files:
+        return False
     if feature == "file":
         return model.supports_attachments is True
     return feature in model.input_modalities
@@ -97,7 +101,8 @@ def _matching(provider: Provider, features: Sequence[Feature]) -> Iterator[Model
     for row in catalog.models(provider=provider.id, kind="chat", retired=False):
         if row.status == "deprecated" or "text" not in row.output_modalities or not is_spoken(row, provider):
             continue
-        if all(has(feature, row, row.quirks or provider.quirks) for feature in features):
+        quirks = provider.quirks_in(row.protocol or provider.protocol, row)
+        if all(has(feature, row, quirks) for feature in features):
             yield row
 
 

@@ -31,7 +31,6 @@ from turnout.routing.templates import fill_text, fill_url, owns_url
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from turnout.catalog.quirks import Quirks
     from turnout.requests import Task
 
 LOCAL = "local"
@@ -120,7 +119,7 @@ def trace_candidate(
         headers=SecretHeaders({name.lower(): value for name, value in given.items()}),
         exact_model=place.facts.wire_id if place.facts else None,
         facts=place.facts,
-        quirks=_find_quirks(place),
+        quirks=provider.quirks_in(protocol, place.facts),
         warnings=list(place.warnings),
         is_launched=place.is_launched,
         steps=[*place.steps, f"wire format: {protocol}"],
@@ -130,16 +129,6 @@ def trace_candidate(
         provider=provider, needs_key=place.needs_key, untrusted_file=place.untrusted_file, is_listed=place.is_listed
     )
     return route, authorise(route, door, api_key or config.api_key)
-
-
-def _find_quirks(place: Place) -> Quirks:
-    """Return the quirks of the place in its wire format; a model's own are whole for the one that it usually speaks."""
-    provider, facts = place.provider, place.facts
-    own = facts and facts.quirks
-    by_protocol = provider.quirks_by_protocol.get(place.protocol)
-    if by_protocol is None or (own and facts and place.protocol == (facts.protocol or provider.protocol)):
-        return own or provider.quirks
-    return by_protocol.over(own or provider.quirks)
 
 
 def _fill(template: str, place: Place, candidate: Candidate) -> str:

@@ -405,6 +405,20 @@ def test_media_go_as_the_wire_has_them_and_their_bytes_tell_the_type(part, writt
 
 
 @pytest.mark.parametrize(
+    ("part", "written"),
+    [
+        (Audio(data=b"RIFF....WAVE"), sound("data:audio/wav;base64,UklGRi4uLi5XQVZF", "wav")),
+        (Audio(url="data:audio/wav;base64,SUQz"), sound("data:audio/mpeg;base64,SUQz", "mp3")),
+        (Audio(url="https://h/a.MP3?x=1.wav#z"), sound("https://h/a.MP3?x=1.wav#z", "mp3")),
+        (Audio(url="https://h/a", media_type="audio/x-wav"), sound("https://h/a", "wav")),
+        (Image(data=PNG), image(PNG_URL)),
+    ],
+)
+def test_a_quirk_makes_sound_a_url(part, written):
+    assert messages_of(Message.user("see", part), audio_as_url=True)[0]["content"][1] == written
+
+
+@pytest.mark.parametrize(
     ("part", "said"),
     [
         (Image(data=b"????"), r"content\[1\]: the bytes do not show their type: pass `Image\(…, media_type=…\)`"),

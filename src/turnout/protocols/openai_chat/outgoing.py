@@ -113,7 +113,10 @@ def _write_parts(parts: Sequence[Part], where: str, route: Route) -> str | list[
 
 def _write_part(part: Part, where: str, route: Route) -> _Wire:
     if isinstance(part, (Text, Media)):
-        written = {"type": "text", "text": part.text} if isinstance(part, Text) else write_media(part, where)
+        if isinstance(part, Text):
+            written = {"type": "text", "text": part.text}
+        else:
+            written = write_media(part, where, audio_as_url=route.quirks.audio_as_url)
         options = read_options(part, route.provider)
         if options:
             check_value(options, f"{where}.provider_options[{route.provider!r}]")
