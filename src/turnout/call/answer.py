@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from turnout import catalog
+from turnout.messages import Media, Reasoning, ServerTool, Text
 from turnout.responses import Attempt, ModelResponse, Timing, Warning
 from turnout.usage import Cost, compute_cost
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from turnout.call.dispatch import Dispatch
     from turnout.call.exchange import Exchange
     from turnout.catalog.types import Model
+    from turnout.messages import Message, Part
     from turnout.routing.route import Route
 
 
@@ -37,6 +39,7 @@ def finish_answer(
     """Return the answer that `response` stands for, priced by the model that answered."""
     route = exchange.route
     response.headers = dict(exchange.http.headers)
+    response.message = _sign(response.message, route.provider)
     response.request_id = exchange.request_id
     facts = _answering_model(route, response.model)
     prices = facts.tier_for(response.usage.input_tokens or 0) if facts else None
@@ -54,6 +57,19 @@ def finish_answer(
     if exchange.account is not None:
         exchange.account.answered(answer, exchange.http.status)
     return answer
+
+
+def _sign(message: Message, provider: str) -> Message:
+    """Return the message with who made it, where it holds what only its maker understands: a fallback may go on."""
+    return structs.replace(message, provider=provider) if any(map(_is_its_makers, message.content)) else message
+
+
+def _is_its_makers(part: Part) -> bool:
+    if isinstance(part, Text):
+        return bool(part.citations)
+    if isinstance(part, Reasoning):
+        return part.provider is None
+    return isinstance(part, (ServerTool, Media))
 
 
 def _measure(dispatch: Dispatch, exchange: Exchange, answer: Answer) -> None:
