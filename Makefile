@@ -116,8 +116,8 @@ catalog: $(VENV)/.dev ## build the packaged catalog (ARGS: what scripts/build_ca
 	@$(PY) scripts/build_catalog.py $(ARGS)
 
 .PHONY: bench
-bench: $(VENV)/.dev ## run the benchmarks
-	@for file in benchmarks/[!_]*.py; do printf '==> %s\n' "$$file"; $(PY) "$$file" || exit 1; done
+bench: $(VENV)/.dev ## measure turnout beside its peers and the floor (ARGS: what benchmarks/run.py takes)
+	@$(PY) benchmarks/run.py $(ARGS)
 
 .PHONY: build
 build: $(VENV)/.dev ## wheel and sdist in dist/
