@@ -17,7 +17,7 @@ import msgspec
 from google.auth import exceptions, transport
 from google.oauth2 import service_account
 
-from turnout.call.token_exchanges import find_secret_transport, read_answer
+from turnout.call.token_exchanges import find_secret_transport, is_header, read_answer
 from turnout.errors import AuthenticationError, CallError, ServerError
 from turnout.transport.seam import HTTPRequest
 from turnout.version import USER_AGENT
@@ -60,8 +60,10 @@ def _refresh(file: str | None, scope: str, send: _Sender) -> tuple[str, float, d
     found = _load(file, scope, send)
     found.refresh(send)
     expires = time.time() + 3600 if found.expiry is None else found.expiry.replace(tzinfo=UTC).timestamp()
+    if not isinstance(found.token, str) or not is_header(found.token):
+        raise ServerError("Google answered without a token: check where the credentials say that they come from")
     project = getattr(found, "quota_project_id", None)
-    return str(found.token), expires, {"x-goog-user-project": project} if project else {}
+    return found.token, expires, {"x-goog-user-project": project} if project else {}
 
 
 def _load(file: str | None, scope: str, send: _Sender) -> Any:

@@ -113,7 +113,7 @@ async def exchange_direct_access(grant: Grant, transport: Transport) -> Token:
         name.lower(): value
         for name, value in given.items()
         if isinstance(value, str) and name.lower() not in ("authorization", "x-api-key", "host", "content-length")
-        and _is_header(name) and _is_header(value)
+        and is_header(name) and is_header(value)
     }  # fmt: skip
     token = _read_token(grant, answer, "token", usual_s=_DIRECT_ACCESS_S)
     return msgspec.structs.replace(token, headers=headers)
@@ -147,16 +147,18 @@ async def fetch_google_token(grant: Grant, transport: Transport) -> Token:
 
 async def find_aws_keys(grant: Grant, transport: Transport) -> Token:
     """Find the keys of the AWS profile or role of this machine, by botocore (files, SSO, ECS, IMDS) in a thread."""
-    return await asyncio.to_thread(_read_aws_keys, grant.secret or None)
+    return await asyncio.to_thread(_read_aws_keys, grant.secret or None, grant.region)
 
 
-def _read_aws_keys(profile: str | None) -> Token:
+def _read_aws_keys(profile: str | None, region: str) -> Token:
     from importlib import import_module
 
     botocore_errors: Any = import_module("botocore.exceptions")
     cure = "set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or `AWS_PROFILE`, or pass `api_key=`"
     try:
-        found: Any = import_module("botocore.session").Session(profile=profile).get_credentials()
+        session: Any = import_module("botocore.session").Session(profile=profile)
+        session.set_config_variable("region", region)  # for roles: it reads AWS_DEFAULT_REGION only
+        found: Any = session.get_credentials()
         keys: Any = found and found.get_frozen_credentials()
     except (botocore_errors.BotoCoreError, botocore_errors.ClientError, OSError, ValueError, ImportError) as error:
         raise AuthenticationError(f"the AWS credentials of this machine cannot be read ({error}): {cure}") from None
@@ -195,7 +197,7 @@ def _may_move(grant: Grant, url: str) -> bool:
 
 def _read_token(grant: Grant, answer: _Answer, name: str, usual_s: float = _USUAL_S) -> Token:
     value = answer.facts.get(name)
-    if not isinstance(value, str) or not value or not _is_header(value):
+    if not isinstance(value, str) or not value or not is_header(value):
         raise ServerError(f"{redact_url(grant.url)} answered without a token: check that URL", url=grant.url)
     return Token(value=value, expires=time.time() + _read_life(answer, usual_s))
 
@@ -224,7 +226,8 @@ def _read_number(value: object) -> float | None:
     return number if number == number else None  # noqa: PLR0124 - "nan" is no number
 
 
-def _is_header(value: str) -> bool:
+def is_header(value: str) -> bool:
+    """Whether `value` can stand in a header."""
     return value.isascii() and value.isprintable()
 
 

@@ -64,7 +64,7 @@ def _find_holders(value: dict[str, Any]) -> list[dict[str, Any]]:
     if is_object(error):
         return [error, value]
     if isinstance(error, str) and error:
-        return [{**value, "message": value.get("message") or error}]
+        return [{**value, "message": value.get("message") or value.get("error_description") or error}]  # RFC 6749
     errors = value.get("errors")
     first = errors[0] if is_array(errors) and errors else None
     if isinstance(first, str):
