@@ -247,6 +247,10 @@ async def test_a_gzip_bomb_comes_in_bounded_pieces_and_is_refused_as_a_whole(ser
     with pytest.raises(ResponseError, match="longer than 1000000 bytes"):
         await fetch(transport, server.url)
     response = await transport.send(build_request(server.url))
+    with pytest.raises(ResponseError, match="longer than 1000000 bytes: check the server, or raise `max_body_bytes`"):
+        while await response.receive(5):
+            pass
+    response = await HTTPTransport().send(build_request(server.url))
     sizes = []
     while piece := await response.receive(5):
         sizes.append(len(piece))

@@ -44,9 +44,11 @@ if TYPE_CHECKING:
     from turnout.protocols import StreamDecoder
     from turnout.responses import ModelResponse
     from turnout.transport.event_stream import EventStreamParser
+    from turnout.transport.seam import HTTPResponse
     from turnout.transport.sse import Event
 
 _LAST_BYTES_S = 0.1
+_MAX_EVENT_BYTES = 16 * 1024 * 1024
 _AWS_STREAM = "vnd.amazon.eventstream"
 
 
@@ -60,7 +62,7 @@ class StreamReader:
         self._decoder: StreamDecoder = exchange.protocol.StreamDecoder(exchange.route)
         self._rewriter = exchange.rewriter
         self._has_begun = False
-        self._events = _open_parser(exchange.http.headers.get("content-type") or "")
+        self._events = _open_parser(exchange.http)
         self._error: CallError | None = None
         self._first_bytes = b""
 
@@ -268,13 +270,14 @@ async def _open_reader(exchange: Exchange) -> StreamReader:
     return reader
 
 
-def _open_parser(content_type: str) -> SSEParser | EventStreamParser:
-    """Return what reads the events of an answer of this type; few providers send AWS's."""
-    if _AWS_STREAM not in content_type.lower():
-        return SSEParser()
+def _open_parser(http: HTTPResponse) -> SSEParser | EventStreamParser:
+    """Return what reads the events of this answer; few providers send AWS's."""
+    limit: int = getattr(http, "max_event_bytes", _MAX_EVENT_BYTES)  # a transport of the caller's may know of none
+    if _AWS_STREAM not in (http.headers.get("content-type") or "").lower():
+        return SSEParser(max_event_bytes=limit)
     from turnout.transport.event_stream import EventStreamParser
 
-    return EventStreamParser()
+    return EventStreamParser(max_event_bytes=limit)
 
 
 def _reported(failed: ErrorChunk) -> ProviderStreamError:
@@ -290,7 +293,7 @@ def as_chunks(response: ModelResponse) -> list[Chunk]:
         if isinstance(part, Reasoning):
             chunks += [ReasoningStart(), ReasoningDelta(part.text), ReasoningEnd()]
         elif isinstance(part, Text):
-            chunks += [TextStart(), TextDelta(part.text), TextEnd()]
+            chunks += [TextStart(), TextDelta(part.text), TextEnd(tuple(part.citations))]
         elif isinstance(part, ToolCall):
             chunks += [ToolCallStart(part.id, part.name), ToolCallEnd(part)]
         elif isinstance(part, ServerTool):

@@ -298,14 +298,14 @@ class Connection(asyncio.Protocol):
                 raise ValueError("it switches to another protocol")
             self._heads_due.append(None)  # an interim answer: another one follows
             return
-        exchange.status = status
-        exchange.headers = headers = build_headers(self._header_names, self._header_values)
+        headers = build_headers(self._header_names, self._header_values)
         self._can_stay = self._parser.should_keep_alive()
         coding = _get(headers, "transfer-encoding")
         if coding is None:
             exchange.is_until_close = _get(headers, "content-length") is None
         elif coding.lower() != "chunked":
             raise ValueError(f"it uses the transfer coding {coding[:40]!r}")
+        exchange.status, exchange.headers = status, headers
         if exchange.is_head_only:
             exchange.is_complete = True
 

@@ -25,7 +25,7 @@ _NO_HEADERS = Headers()
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """The bounds of one exchange: a whole body, a head (1xx and trailers too), and what waits undelivered, in bytes.
+    """The bounds of one exchange in bytes: a body, a head (1xx and trailers too), an event, what waits undelivered.
 
     A kept connection that is lost before the answer counts as stale within `stale_s` seconds of sending: see
     `StaleConnectionError`.
@@ -33,6 +33,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     body_bytes: int = 512 * 1024 * 1024
     head_bytes: int = 256 * 1024
+    event_bytes: int = 16 * 1024 * 1024
     waiting_bytes: int = 256 * 1024
     stale_s: float = 1.0
 
@@ -176,7 +177,8 @@ def describe_endless(server: str, limit: int, url: str) -> APIConnectionError:
 
 
 def describe_oversize(limit: int, url: str) -> ResponseError:
-    """Return the error for a whole body of more than `limit` bytes."""
-    return ResponseError(
-        f"the body is longer than {limit} bytes: stream it, or raise `max_body_bytes` of the transport", url=url
-    )
+    """Return the error for a body of more than `limit` bytes."""
+    cure = "check the server, or raise `max_body_bytes` of the transport"
+    error = ResponseError(f"the body is longer than {limit} bytes: {cure}", url=url)
+    error.is_retryable = False  # it would only be as long again
+    return error

@@ -42,8 +42,9 @@ class HTTPTransport:
 
     `max_connections_per_host` is no limit when `None`; above it requests queue in order, and their response tells it
     (`Response.queued_s`). `ssl_context` replaces the system's trust. A connection is kept for `idle_s` seconds.
-    `max_body_bytes` bounds `Response.read`, `max_head_bytes` the headers, `waiting_bytes` what a slow reader leaves
-    unfetched before the server is made to wait.
+    An answer is bounded: its body by `max_body_bytes` (streamed or whole, decompressed), its headers by
+    `max_head_bytes`, one event of a stream by `max_event_bytes`. `waiting_bytes` is what a slow reader leaves unfetched
+    before the server is made to wait.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class HTTPTransport:
         stale_s: float = 1.0,
         max_body_bytes: int = 512 * 1024 * 1024,
         max_head_bytes: int = 256 * 1024,
+        max_event_bytes: int = 16 * 1024 * 1024,
         waiting_bytes: int = 256 * 1024,
     ) -> None:
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
@@ -65,7 +67,11 @@ class HTTPTransport:
         self._ssl_lock = Lock()
         self._idle_s = idle_s
         self._limits = Limits(
-            body_bytes=max_body_bytes, head_bytes=max_head_bytes, waiting_bytes=waiting_bytes, stale_s=stale_s
+            body_bytes=max_body_bytes,
+            head_bytes=max_head_bytes,
+            event_bytes=max_event_bytes,
+            waiting_bytes=waiting_bytes,
+            stale_s=stale_s,
         )
         self._proxies = ProxyTable()
         self._recent_heads: dict[str, tuple[str, dict[str, str], dict[str, str] | None, bytes]] = {}

@@ -48,12 +48,19 @@ class Response(Struct, eq=False):
     is_reused: bool = False
     _decoder: Decoder | None = None
     _is_looked_at: bool = False  # whether the coding of the body is known
+    _received: int = 0  # bytes of the decoded body, as far as `receive` has given it
+
+    @property
+    def max_event_bytes(self) -> int:
+        """The longest event that a stream in this answer may have."""
+        return self._limits.event_bytes
 
     async def receive(self, timeout_s: float | None = None, kind: TimeoutKind = "idle") -> bytes:
         """Return the next piece of the decoded body; ``b""`` at its end (and from then on).
 
         Raises `APITimeoutError` of `kind` when nothing came within `timeout_s` seconds, `APIConnectionError` when the
-        connection broke before the end of the body, and `ResponseError` when the body cannot be decompressed.
+        connection broke before the end of the body, and `ResponseError` when the body cannot be decompressed, or is
+        longer than the transport's `max_body_bytes`.
         """
         exchange = self._exchange
         decoder = self._decoder if self._is_looked_at else self._find_decoder()
@@ -61,6 +68,10 @@ class Response(Struct, eq=False):
             while exchange.pieces or (decoder is not None and decoder.has_more):
                 data = exchange.take() if decoder is None else self._decode_next(decoder)
                 if data:
+                    self._received += len(data)
+                    if self._received > self._limits.body_bytes:
+                        self.close()
+                        raise describe_oversize(self._limits.body_bytes, exchange.url)
                     return data
             if exchange.error is not None:
                 raise exchange.error

@@ -14,6 +14,7 @@ from turnout.protocols.openai_chat.wire import Body, convert_leniently, read_str
 from turnout.responses import ErrorReport
 
 if TYPE_CHECKING:
+    from turnout.protocols.openai_chat.wire import Choice
     from turnout.responses import ModelResponse
     from turnout.routing.route import Route
 
@@ -28,7 +29,7 @@ def decode(body: bytes, route: Route) -> ModelResponse:
         wire = read_strictly(body)
     except (ValueError, RecursionError):
         wire = _read_leniently(body, route)
-    if wire.error or not wire.choices:
+    if wire.error or not wire.choices or not any(map(_says_something, wire.choices)):
         _raise_error(wire, body, route)
     decoder = StreamDecoder(route)
     response = decoder.read_whole(wire)
@@ -51,6 +52,10 @@ def _read_leniently(body: bytes, route: Route) -> Body:
     return convert_leniently(value) if is_object(value) else Body()
 
 
+def _says_something(choice: Choice) -> bool:
+    return choice.message is not None or choice.delta is not None or bool(choice.finish_reason)
+
+
 def _raise_error(wire: Body, body: bytes, route: Route) -> NoReturn:
     value = try_read_json(body)
     report = read_report(value, route.secrets) if wire.error else read_hidden_report(value, route.secrets)
@@ -58,7 +63,8 @@ def _raise_error(wire: Body, body: bytes, route: Route) -> NoReturn:
         raise error_from_report(report, body=body)
     if wire.choices is None:
         _raise_foreign(body, route)
-    raise _response_error("no choices", body, route, "try again, or name a fallback model", is_retryable=True)
+    what = "a choice that says nothing" if wire.choices else "no choices"
+    raise _response_error(what, body, route, "try again, or name a fallback model", is_retryable=True)
 
 
 def _raise_foreign(body: bytes, route: Route) -> NoReturn:

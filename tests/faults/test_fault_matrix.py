@@ -1,0 +1,50 @@
+"""Every fault in every kind of call: the right error or the right answer, in bounded time and memory, nothing left."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import ssl
+from pathlib import Path
+
+from fault_list import FAULTS
+from fault_runs import KINDS, Cell, judge, run_all
+from fault_site import Host
+from fault_table import PAGE, write_page
+
+WANTED = int(os.environ.get("TURNOUT_FAULTS", "0"))
+"""At least so many faults are injected: the matrix is run again, with other cuts and pauses, until it is done."""
+
+
+async def test_every_fault_in_every_kind_of_call(host: Host, contexts: dict[str, ssl.SSLContext]) -> None:
+    descriptors, injected, rounds = _count_descriptors(), 0, 0
+    wrong: list[str] = []
+    while not rounds or injected < WANTED:
+        cells = [Cell(fault, kind, host, contexts, rounds) for fault in FAULTS for kind in KINDS]
+        await run_all([cell for cell in cells if cell.fault.timeouts is None], 12)
+        await run_all([cell for cell in cells if cell.fault.timeouts is not None], 32)
+        injected += sum(cell.outcome.injected for cell in cells)
+        wrong += [f"{cell.fault.name}, {cell.kind}: {complaint}" for cell in cells for complaint in judge(cell)]
+        rounds += 1
+    print(f"\n{injected:,} faults injected in {rounds} rounds of {len(FAULTS)} faults x {len(KINDS)} kinds of call")
+    assert wrong == [], "\n".join(wrong)
+    gc.collect()
+    await asyncio.sleep(0.01)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert _count_descriptors() <= descriptors + 1
+
+
+def _count_descriptors() -> int:
+    folder = Path("/proc/self/fd")
+    return len(list(folder.iterdir())) if folder.is_dir() else 0
+
+
+def test_the_page_has_the_table_of_today() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == write_page(page), "run: PYTHONPATH=tests python tests/faults/fault_table.py"
+
+
+def test_the_names_of_faults_are_their_own() -> None:
+    names = [fault.name for fault in FAULTS]
+    assert len(set(names)) == len(names)
