@@ -11,13 +11,17 @@ import pytest
 import traffic
 from msgspec import json as fast_json
 from msgspec import structs
+from openai import OpenAI
+from openai_specs import validator
 
+from provider import Provider, reply
 from turnout.catalog.quirks import Quirks
 from turnout.errors import InvalidInputError, NotFoundError, RateLimitError, ResponseError
 from turnout.messages import Image, Message
 from turnout.protocols import find_protocol
-from turnout.protocols.openai_embeddings import decode, encode
+from turnout.protocols.openai_embeddings import decode, encode, parse_request, render_response
 from turnout.requests import EmbeddingRequest, ModelRequest
+from turnout.responses import EmbeddingResponse
 from turnout.routing.route import Route
 from turnout.usage import Usage
 
@@ -163,3 +167,74 @@ def test_recorded_exchanges_are_read_and_written(record):
     assert {len(vector) for vector in response.vectors} == {asked.get("dimensions") or 1536}
     assert response.usage.input_tokens
     assert all(0.9 < sum(number * number for number in vector) < 1.1 for vector in response.vectors)
+
+
+# -- served -----------------------------------------------------------------------------------------------------------
+
+ANSWER = EmbeddingResponse(
+    message=Message("assistant", []),
+    finish_reason="stop",
+    usage=Usage(input_tokens=3, output_tokens=0, total_tokens=3),
+    model="m-1",
+    vectors=[array("d", [0.5, -1.0]), array("f", [0.25, 2.0])],
+)
+
+
+def asked(**fields):
+    return json.dumps({"model": "m", "input": "a", **fields}).encode()
+
+
+def test_a_request_of_a_client_is_read():
+    parsed, is_base64 = parse_request(asked(dimensions=5, user="u", encoding_format="base64", x=None))
+    assert (parsed.model, is_base64) == ("m", True)
+    assert parsed.request == request("a", dimensions=5, provider_options={"*": {"user": "u"}})
+    parsed, is_base64 = parse_request(asked(input=["a", "b"]))
+    assert (parsed.request, is_base64) == (request("a", "b"), False)
+    assert written(parsed.request)[0] == {"model": "m", "input": ["a", "b"], "encoding_format": "base64"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"model": None}, "model is missing"),
+        ({"input": None}, "input is no text"),
+        ({"input": []}, "input is no text"),
+        ({"input": [1, 2]}, "input is no text"),
+        ({"dimensions": True}, "dimensions is True"),
+        ({"dimensions": 0}, "dimensions is 0"),
+        ({"encoding_format": ["x"]}, r"encoding_format is \['x'\]"),
+    ],
+)
+def test_what_is_wrong_in_a_request_is_named(fields, told):
+    with pytest.raises(InvalidInputError, match=told):
+        parse_request(asked(**fields))
+
+
+@pytest.mark.parametrize("is_base64", [False, True])
+@pytest.mark.parametrize("byteorder", ["little", "big"])
+def test_an_answer_that_is_served_is_described_and_read_the_same(is_base64, byteorder, monkeypatch):
+    monkeypatch.setattr(sys, "byteorder", byteorder)
+    body = render_response(ANSWER, model="named", is_base64=is_base64)
+    again = decode(body, ROUTE)
+    assert [list(vector) for vector in again.vectors] == [list(vector) for vector in ANSWER.vectors]
+    assert (again.model, again.usage) == ("named", ANSWER.usage)
+    if not is_base64:  # the description has decimals alone
+        assert list(validator("CreateEmbeddingResponse").iter_errors(json.loads(body))) == []
+
+
+def test_usage_that_is_not_known_is_left_out():
+    body = json.loads(render_response(structs.replace(ANSWER, usage=Usage())))
+    assert (body["model"], "usage" in body) == ("m-1", False)
+
+
+@pytest.mark.parametrize("fields", [{}, {"encoding_format": "float", "dimensions": 2}])
+def test_the_sdk_reads_what_is_served_and_its_requests_are_read(provider: Provider, fields):
+    sent = structs.replace(ANSWER, vectors=ANSWER.vectors[:2])
+    provider.script(reply(render_response(sent, is_base64=not fields)))
+    with OpenAI(base_url=provider.url, api_key="sk-x", max_retries=0) as client:
+        told = client.embeddings.create(model="m", input=["one", "two"], **fields)
+    assert [each.embedding for each in told.data] == [list(vector) for vector in ANSWER.vectors]
+    assert (told.model, told.usage.prompt_tokens) == ("m-1", 3)
+    parsed, is_base64 = parse_request(provider.requests[-1].body)
+    assert (parsed.request.texts, is_base64) == (["one", "two"], not fields)
+    assert parsed.request.dimensions == fields.get("dimensions")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,9 @@ from msgspec import Struct
 from turnout.errors import InvalidInputError
 from turnout.messages import Message
 from turnout.protocols.errors import decode_error
-from turnout.protocols.json_reading import as_text
+from turnout.protocols.json_reading import as_text, is_array
+from turnout.protocols.request_reading import read_body, take_text, wrong
+from turnout.protocols.serving import ParsedRequest
 from turnout.protocols.task_answers import raise_foreign, read_input_usage, refuse
 from turnout.protocols.task_fields import TaskFields
 from turnout.requests import EmbeddingRequest
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
     from turnout.requests import ModelRequest
     from turnout.routing.route import Route
 
-__all__ = ["decode", "decode_error", "encode"]
+__all__ = ["decode", "decode_error", "encode", "parse_request", "render_response"]
+
+_READ = frozenset({"model", "input", "dimensions", "encoding_format"})
 
 
 class _Item(Struct):
@@ -85,6 +89,56 @@ def decode(body: bytes, route: Route) -> EmbeddingResponse:
         model=as_text(wire.model),
         vectors=[_read_vector(item.embedding, body, route) for item in items],
     )
+
+
+def parse_request(body: bytes) -> tuple[ParsedRequest, bool]:
+    """Return the request of a client in `body`, and whether it wants its vectors in base64.
+
+    `input` is a text or a list of texts: tokens mean nothing to other models. Fields that turnout has no word for are
+    in ``provider_options["*"]``. Raises `InvalidInputError` that names the field.
+    """
+    value = {name: item for name, item in read_body(body).items() if item is not None}
+    given, dimensions = value.get("input"), value.get("dimensions")
+    texts: list[Any] = given if is_array(given) else [given]
+    if not texts or not all(isinstance(text, str) for text in texts):
+        raise wrong("input", "is no text and no list of texts", "give one")
+    if dimensions is not None and (type(dimensions) is not int or dimensions < 1):
+        raise wrong("dimensions", f"is {dimensions!r}"[:100], "give a whole number of 1 or more")
+    form = value.get("encoding_format", "float")
+    if form not in ("float", "base64"):
+        raise wrong("encoding_format", f"is {form!r}"[:100], "give `float` or `base64`")
+    extra = {name: item for name, item in value.items() if name not in _READ}
+    request = EmbeddingRequest(
+        messages=[Message.user(*texts)], dimensions=dimensions, provider_options={"*": extra} if extra else {}
+    )
+    return ParsedRequest(model=take_text(value, "model"), request=request), form == "base64"
+
+
+def render_response(response: EmbeddingResponse, *, model: str | None = None, is_base64: bool = False) -> bytes:
+    """Return an answer as the body of a 200; `model` is the name that the client is told.
+
+    The vectors are decimals, or base64 of single-precision numbers. Usage that is not known is left out.
+    """
+    write = _write_base64 if is_base64 else list[float]
+    body: dict[str, Any] = {
+        "object": "list",
+        "model": model or response.model or "",
+        "data": [
+            {"object": "embedding", "index": index, "embedding": write(vector)}
+            for index, vector in enumerate(response.vectors)
+        ],
+    }
+    count = response.usage.input_tokens
+    if count is not None:
+        body["usage"] = {"prompt_tokens": count, "total_tokens": count}
+    return msgspec.json.encode(body)
+
+
+def _write_base64(vector: array[float]) -> str:
+    single = array("f", vector)
+    if sys.byteorder == "big":
+        single.byteswap()
+    return b64encode(single.tobytes()).decode()
 
 
 def _read_vector(written: str | list[float], body: bytes, route: Route) -> array[float]:
