@@ -58,9 +58,13 @@ class TextDelta(_Chunk, frozen=True, tag="text_delta", tag_field="type"):
 
 
 class TextEnd(_Chunk, frozen=True, tag="text_end", tag_field="type"):
-    """Text ends."""
+    """Text ends. `citations` are the sources that the model names for it, as far as they came with it."""
 
     type: ClassVar[Literal["text_end"]] = "text_end"
+    citations: tuple[dict[str, Any], ...] = ()
+
+    def __str__(self) -> str:
+        return f"text_end ({len(self.citations)} citations)" if self.citations else "text_end"
 
 
 class ReasoningStart(_Chunk, frozen=True, tag="reasoning_start", tag_field="type"):

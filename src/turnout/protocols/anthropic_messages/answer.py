@@ -117,7 +117,7 @@ class Answer:
         elif delta.type == "signature_delta" and block.kind == "thinking":
             block.signature = delta.signature
         elif delta.type == "citations_delta" and is_object(delta.citation):
-            block.citations = [*block.citations, delta.citation]
+            block.citations.append(delta.citation)
         else:
             self.unread.add(delta.type or "unknown")
 
@@ -184,7 +184,7 @@ class Answer:
             block.call = self._build_call(block)
             self.chunks.append(ToolCallEnd(block.call))
         elif block.is_shown:
-            self.chunks.append(TextEnd() if block.kind == "text" else ReasoningEnd())
+            self.chunks.append(TextEnd(tuple(block.citations)) if block.kind == "text" else ReasoningEnd())
         elif block.kind not in _WRITTEN:
             if block.pieces:
                 block.record = {**block.record, "input": _read_input(block.text)}

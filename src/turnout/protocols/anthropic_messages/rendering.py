@@ -24,6 +24,8 @@ from turnout.protocols.json_reading import is_object
 from turnout.protocols.sealing import seal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from turnout.errors import TurnoutError
     from turnout.messages import Message, Part
     from turnout.responses import ModelResponse
@@ -108,8 +110,7 @@ def render_usage(usage: Usage) -> _Dict:
 def render_part(part: Part) -> _Dict | None:
     """Return a part as a block; `None` for one that has no place in an answer of this wire."""
     if isinstance(part, Text):
-        citations = [cited for cited in part.citations if str(cited.get("type")).endswith("_location")]
-        return {"type": "text", "text": part.text, "citations": citations or None}
+        return {"type": "text", "text": part.text, "citations": find_citations(part.citations) or None}
     if isinstance(part, Reasoning):
         return _render_thoughts(part)
     if isinstance(part, ToolCall):
@@ -117,6 +118,11 @@ def render_part(part: Part) -> _Dict | None:
         arguments = part.arguments if written is None else {"INVALID_JSON": written}
         return {"type": "tool_use", "id": fit_id(part.id), "name": part.name, "input": arguments}
     return part.data if isinstance(part, ServerTool) and is_record(part) else None
+
+
+def find_citations(citations: Iterable[_Dict]) -> list[_Dict]:
+    """Return those of `citations` that this wire has a form for: its own."""
+    return [cited for cited in citations if str(cited.get("type")).endswith("_location")]
 
 
 def is_record(part: ServerTool) -> bool:

@@ -21,6 +21,7 @@ from turnout.chunks import (
 from turnout.messages import Reasoning, ServerTool
 from turnout.protocols.anthropic_messages.outgoing import fit_id
 from turnout.protocols.anthropic_messages.rendering import (
+    find_citations,
     frame,
     frame_error,
     is_record,
@@ -57,8 +58,8 @@ class StreamRenderer:
 
     ``renderer.feed(chunks)`` for each batch, then ``renderer.finish(response)``; ``renderer.fail(message)`` where it
     breaks. Each returns bytes to send. What a provider wants back of its reasoning is known at the end only: it is
-    told there, in blocks without text, and `parse_request` puts it in its place. Citations are not told in streams. A
-    fallback in the middle of an answer cannot be told on this wire, and is an error.
+    told there, in blocks without text, and `parse_request` puts it in its place. A fallback in the middle of an answer
+    cannot be told on this wire, and is an error.
     """
 
     def __init__(self, *, model: str = "", created: int = 0) -> None:
@@ -113,6 +114,8 @@ class StreamRenderer:
         elif isinstance(chunk, ReasoningDelta):
             self._tell("thinking", chunk.text)
         elif isinstance(chunk, (TextEnd, ReasoningEnd)):
+            if isinstance(chunk, TextEnd) and self._open == "text":
+                self._tell_citations(chunk)
             self._close()
         elif isinstance(chunk, ToolCallStart):
             self._start_call(chunk)
@@ -138,6 +141,11 @@ class StreamRenderer:
             other = {"citations": None} if kind == "text" else {"signature": ""}
             self._start(kind, {"type": kind, kind: "", **other})
         self._emit("content_block_delta", index=self._index, delta={"type": f"{kind}_delta", kind: text})
+
+    def _tell_citations(self, chunk: TextEnd) -> None:
+        for cited in find_citations(chunk.citations):
+            delta = {"type": "citations_delta", "citation": cited}
+            self._emit("content_block_delta", index=self._index, delta=delta)
 
     def _start(self, key: str, block: _Dict) -> None:
         self._index += 1

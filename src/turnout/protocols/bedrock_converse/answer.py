@@ -60,7 +60,7 @@ class _Said:
     def end(self, chunks: list[Chunk]) -> None:
         """End the block."""
         if self.pieces:
-            chunks.append(TextEnd())
+            chunks.append(TextEnd(tuple(self.citations)))
 
     def build(self, _: str) -> Part | None:
         """Return the part; `None` where nothing was said."""

@@ -138,7 +138,7 @@ class Answer:
         """End the text or the call that is open."""
         block, self._open = self._open, None
         if block is not None:
-            self.chunks.append(TextEnd() if block.kind == _TEXT else ReasoningEnd())
+            self.chunks.append(TextEnd(tuple(block.citations)) if block.kind == _TEXT else ReasoningEnd())
         call, self._call = self._call, None
         if call is not None:
             self.chunks.append(ToolCallEnd(read_call(call.id, call.name, "".join(call.pieces))))

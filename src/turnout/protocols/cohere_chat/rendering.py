@@ -58,8 +58,8 @@ def render_error(error: TurnoutError) -> bytes:
 class StreamRenderer:
     """Turns the chunks of one answer into events.
 
-    ``renderer.feed(batch)`` for each batch of chunks, then ``renderer.finish(response)``: citations, finish reason and
-    usage come with the end. Thoughts are told as `thinking`.
+    ``renderer.feed(batch)`` for each batch of chunks, then ``renderer.finish(response)``: finish reason and usage come
+    with the end, and citations that no chunk told. Thoughts are told as `thinking`.
     """
 
     def __init__(self) -> None:
@@ -68,6 +68,7 @@ class StreamRenderer:
         self._open: str | None = None
         self._index = 0
         self._calls = 0
+        self._cited: set[bytes] = set()
 
     def feed(self, chunks: Iterable[Chunk]) -> bytes:
         """Return the events for `chunks`; nothing where none of them is content."""
@@ -76,7 +77,11 @@ class StreamRenderer:
                 self._tell("text", chunk.text)
             elif isinstance(chunk, ReasoningDelta):
                 self._tell("thinking", chunk.text)
-            elif isinstance(chunk, (TextEnd, ReasoningEnd)):
+            elif isinstance(chunk, TextEnd):
+                if self._open == "text":
+                    self._tell_citations(chunk.citations, self._index)
+                self._close()
+            elif isinstance(chunk, ReasoningEnd):
                 self._close()
             elif isinstance(chunk, ToolCallEnd):
                 self._tell_call(chunk.call)
@@ -86,10 +91,8 @@ class StreamRenderer:
         """Return the last events."""
         self._start(response.id)
         self._close()
-        for index, (citation, place) in enumerate(_find_citations(response.message)):
-            cited = {**citation, "content_index": place}
-            self._emit("citation-start", index=index, delta={"message": {"citations": cited}})
-            self._emit("citation-end", index=index)
+        for citation, place in _find_citations(response.message):
+            self._tell_citations((citation,), place)
         reason = write_finish_reason(response.finish_reason, response.raw_finish_reason)
         self._emit("message-end", delta={"finish_reason": reason, "usage": write_usage(response.usage)})
         return self._take()
@@ -114,6 +117,17 @@ class StreamRenderer:
             started = {"message": {"content": {"type": kind, kind: ""}}}
             self._emit("content-start", index=self._index, delta=started)
         self._emit("content-delta", index=self._index, delta={"message": {"content": {kind: text}}})
+
+    def _tell_citations(self, citations: Iterable[_Wire], place: int) -> None:
+        """Tell the sources of the text at `place`, each once."""
+        for citation in citations:
+            cited = {**citation, "content_index": place}
+            written = msgspec.json.encode(cited)
+            if "sources" in citation and written not in self._cited:
+                index = len(self._cited)
+                self._cited.add(written)
+                self._emit("citation-start", index=index, delta={"message": {"citations": cited}})
+                self._emit("citation-end", index=index)
 
     def _close(self) -> None:
         if self._open is not None:

@@ -89,7 +89,7 @@ class Answer:
 
     def close(self) -> None:
         """End everything that is open."""
-        self._end_block()
+        self._end_block(tuple(self.sources.read_citations()))
         for name, record in self.sources.records.items():
             self._add_record(name, {name: record})
 
@@ -149,10 +149,10 @@ class Answer:
             block.extra |= extra
             self._end_block()
 
-    def _end_block(self) -> None:
+    def _end_block(self, citations: tuple[dict[str, Any], ...] = ()) -> None:
         block, self._open = self._open, None
         if block is not None and (block.pieces or block.is_reasoning):
-            self.chunks.append(ReasoningEnd() if block.is_reasoning else TextEnd())
+            self.chunks.append(ReasoningEnd() if block.is_reasoning else TextEnd(citations))
 
     def _add_call(self, kind: str, part: dict[str, Any]) -> None:
         told = part[kind]

@@ -18,7 +18,7 @@ from turnout.chunks import (
     TextStart,
 )
 from turnout.messages import Image, Message, Part, Reasoning, Refusal, ServerTool, Text
-from turnout.protocols.json_reading import as_text, is_array, is_object, objects
+from turnout.protocols.json_reading import as_text, is_array, is_object, objects, write_again
 from turnout.protocols.openai_chat.calls import CallTracker, PendingCall
 from turnout.protocols.openai_chat.thinking import DetailLog, ThinkSplitter, read_reasoning, read_thinking_part
 from turnout.protocols.openai_chat.wire import Call
@@ -59,8 +59,8 @@ class Answer:
     """The message of one choice while it comes. `chunks` holds what was made since it was last emptied."""
 
     __slots__ = (
-        "_blocks", "_calls", "_details", "_open", "_placed_calls", "_provider", "_run_tools", "_splitter", "_unread",
-        "chunks", "refusals",
+        "_blocks", "_calls", "_citations", "_details", "_open", "_placed_calls", "_provider", "_run_tools", "_splitter",
+        "_unread", "chunks", "refusals",
     )  # fmt: skip
 
     def __init__(self, provider: str) -> None:
@@ -71,6 +71,7 @@ class Answer:
         self._calls = CallTracker()
         self._placed_calls = 0
         self._run_tools: dict[str, _RunTool] = {}
+        self._citations: dict[str | None, dict[str, Any]] = {}  # by their JSON: some servers tell one again and again
         self._details = DetailLog()
         self._unread: set[str] = set()
         self.refusals: list[str] = []
@@ -124,6 +125,8 @@ class Answer:
             self._add_run_tools(delta.executed_tools)
         if delta.images:
             self._add_images(delta.images)
+        if delta.annotations:
+            self._citations |= {write_again(each): each for each in objects(delta.annotations)}
         if delta.audio and is_object(delta.audio) and delta.audio.get("data"):
             self._unread.add("audio")
 
@@ -140,6 +143,8 @@ class Answer:
         details = self._details.build()
         if details:
             _attach(details, self._provider, parts)
+        if self._citations:
+            _cite(list(self._citations.values()), parts)
         if self.refusals:
             parts.append(Refusal("".join(self.refusals)))
         return Message("assistant", parts)
@@ -166,7 +171,8 @@ class Answer:
 
     def _end_block(self) -> None:
         if self._open is not None:
-            self.chunks.append(ReasoningEnd() if self._open.is_reasoning else TextEnd())
+            is_reasoning = self._open.is_reasoning
+            self.chunks.append(ReasoningEnd() if is_reasoning else TextEnd(tuple(self._citations.values())))
             self._open = None
 
     def _add_content(self, text: str) -> None:
@@ -265,3 +271,12 @@ def _attach(details: list[Any], provider: str, parts: list[Part]) -> None:
             parts[place] = Reasoning(part.text, details, provider)
             return
     parts.insert(0, Reasoning("", details, provider))
+
+
+def _cite(citations: list[dict[str, Any]], parts: list[Part]) -> None:
+    """Keep the sources with the last text; their places count from the beginning of all that is said."""
+    for place in range(len(parts) - 1, -1, -1):
+        part = parts[place]
+        if isinstance(part, Text):
+            parts[place] = Text(part.text, part.provider_options, citations)
+            return

@@ -49,6 +49,7 @@ class Delta(Struct):
     executed_tools: Any = None
     images: Any = None
     audio: Any = None
+    annotations: Any = None
 
 
 class Choice(Struct):
@@ -163,6 +164,7 @@ def _convert_delta(item: object) -> Delta | None:
         reasoning_details=item.get("reasoning_details"),
         executed_tools=item.get("executed_tools"),
         images=item.get("images"),
+        annotations=item.get("annotations"),
         audio=item.get("audio"),
     )
 

@@ -292,6 +292,8 @@ class Answer:
             self.chunks.append(ReasoningStart() if isinstance(block, ReasoningItem) else TextStart())
 
     def _end_block(self) -> None:
-        if self._open is not None:
-            self.chunks.append(ReasoningEnd() if isinstance(self._open, ReasoningItem) else TextEnd())
-            self._open = None
+        block, self._open = self._open, None
+        if isinstance(block, ReasoningItem):
+            self.chunks.append(ReasoningEnd())
+        elif block is not None:
+            self.chunks.append(TextEnd(tuple(block.citations)))

@@ -14,6 +14,8 @@ from turnout.protocols.openai_responses.own import NAME
 from turnout.protocols.sealing import seal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from turnout.errors import TurnoutError
     from turnout.messages import Message, Part
     from turnout.responses import FinishReason, ModelResponse, TokenLogprob
@@ -165,9 +167,14 @@ def render_message(identity: str, content: _Dict | None, status: str = "complete
     return {"id": identity, "type": "message", "status": status, "role": "assistant", "content": parts}
 
 
+def find_citations(citations: Iterable[_Dict]) -> list[_Dict]:
+    """Return those of `citations` that this wire has a form for."""
+    return [citation for citation in citations if str(citation.get("type")).endswith("_citation")]
+
+
 def render_text(text: str, citations: list[_Dict]) -> _Dict:
     """Return the content part for a text; a citation of another wire format has no place in it."""
-    kept = [citation for citation in citations if str(citation.get("type")).endswith("_citation")]
+    kept = find_citations(citations)
     return {"type": "output_text", "text": text, "annotations": kept, "logprobs": []}
 
 

@@ -23,6 +23,7 @@ from turnout.chunks import (
 from turnout.messages import ServerTool, ToolCall
 from turnout.protocols.openai_responses.rendering import (
     ItemNames,
+    find_citations,
     frame_response,
     frame_start,
     is_item,
@@ -51,13 +52,14 @@ _DELTAS = {
 class _Open:
     """A text, a refusal or a reasoning that is being told."""
 
-    __slots__ = ("id", "index", "kind", "pieces")
+    __slots__ = ("citations", "id", "index", "kind", "pieces")
 
     def __init__(self, kind: str, identity: str, index: int) -> None:
         self.kind = kind
         self.id = identity
         self.index = index
         self.pieces: list[str] = []
+        self.citations: list[_Dict] = []
 
 
 class _Call:
@@ -126,7 +128,10 @@ class StreamRenderer:
             self._tell("refusal", chunk.text)
         elif isinstance(chunk, ReasoningDelta):
             self._tell("rs", chunk.text)
-        elif isinstance(chunk, (TextEnd, ReasoningEnd)):
+        elif isinstance(chunk, TextEnd):
+            self._tell_citations(chunk)
+            self._close()
+        elif isinstance(chunk, ReasoningEnd):
             self._close()
         elif isinstance(chunk, ToolCallStart):
             self._start_call(chunk)
@@ -176,6 +181,14 @@ class StreamRenderer:
         else:
             self._emit_part("response.content_part.added", told, part=_content(kind, ""))
 
+    def _tell_citations(self, chunk: TextEnd) -> None:
+        told = self._open
+        if told is not None and told.kind == "msg":
+            told.citations = find_citations(chunk.citations)
+            for place, cited in enumerate(told.citations):
+                fields: _Dict = {"annotation_index": place, "annotation": cited}
+                self._emit_part("response.output_text.annotation.added", told, **fields)
+
     def _close(self) -> None:
         told, self._open = self._open, None
         if told is None:
@@ -188,8 +201,8 @@ class StreamRenderer:
         else:
             said: _Dict = {"refusal": text} if told.kind == "refusal" else {"text": text, "logprobs": []}
             self._emit_part(_DELTAS[told.kind].replace(".delta", ".done"), told, **said)
-            self._emit_part("response.content_part.done", told, part=_content(told.kind, text))
-            item = render_message(told.id, _content(told.kind, text))
+            self._emit_part("response.content_part.done", told, part=_content(told.kind, text, told.citations))
+            item = render_message(told.id, _content(told.kind, text, told.citations))
         self._emit("response.output_item.done", output_index=told.index, item=item)
 
     def _start_call(self, chunk: ToolCallStart) -> None:
@@ -252,5 +265,5 @@ class StreamRenderer:
         return b"".join(events)
 
 
-def _content(kind: str, text: str) -> _Dict:
-    return {"type": "refusal", "refusal": text} if kind == "refusal" else render_text(text, [])
+def _content(kind: str, text: str, citations: list[_Dict] | None = None) -> _Dict:
+    return {"type": "refusal", "refusal": text} if kind == "refusal" else render_text(text, citations or [])
