@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from turnout.errors import InvalidInputError
 from turnout.media import sniff_media_type
 from turnout.messages import Image, Message
+from turnout.protocols.answer_bodies import refuse
 from turnout.protocols.errors import decode_error
 from turnout.protocols.json_reading import as_count, as_text, is_array, is_object, objects, try_read_json
 from turnout.protocols.media_bytes import read_media
 from turnout.protocols.multipart import FormFile
-from turnout.protocols.task_answers import raise_foreign, read_base64, read_token_usage, refuse
+from turnout.protocols.task_answers import raise_foreign, read_base64, read_token_usage
 from turnout.protocols.task_fields import TaskFields
 from turnout.requests import ImageRequest
 from turnout.responses import ImageResponse

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from turnout.errors import InvalidInputError
 from turnout.messages import Audio, Message
+from turnout.protocols.answer_bodies import refuse
 from turnout.protocols.error_bodies import is_web_page
 from turnout.protocols.errors import decode_error
 from turnout.protocols.json_reading import is_array, is_object, quote, try_read_json
-from turnout.protocols.task_answers import raise_foreign, read_base64, read_token_usage, refuse
+from turnout.protocols.task_answers import raise_foreign, read_base64, read_token_usage
 from turnout.protocols.task_fields import TaskFields
 from turnout.requests import SpeechRequest
 from turnout.responses import SpeechResponse

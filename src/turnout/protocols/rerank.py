@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from turnout.errors import InvalidInputError
 from turnout.messages import Message, Text
+from turnout.protocols.answer_bodies import refuse
 from turnout.protocols.errors import decode_error
 from turnout.protocols.json_reading import as_count, as_text, is_array, is_object, objects, try_read_json
-from turnout.protocols.task_answers import raise_foreign, read_input_usage, refuse
+from turnout.protocols.task_answers import raise_foreign, read_input_usage
 from turnout.protocols.task_fields import TaskFields
 from turnout.requests import RerankRequest
 from turnout.responses import RerankResponse

@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64decode
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from turnout.errors import ResponseError
+from turnout.protocols.answer_bodies import refuse
 from turnout.protocols.error_bodies import is_web_page, read_hidden_report, read_report
 from turnout.protocols.errors import error_from_report
 from turnout.protocols.json_reading import as_count, is_object, quote, try_read_json
@@ -27,17 +27,6 @@ def raise_foreign(body: bytes, route: Route, wanted: str, kind: str) -> NoReturn
     path = route.url.partition("?")[0].removeprefix(route.base_url.partition("?")[0]) or "/"
     cure = f"check that the model is one for {kind}, and the base URL: it should end where `{path}` begins"
     raise refuse(what, body, route, cure, is_retryable=value is None and not is_page)
-
-
-def refuse(
-    what: str, body: bytes, route: Route, cure: str = "try again, or name another model", *, is_retryable: bool = True
-) -> ResponseError:
-    """Return the error that says what was wrong with the `body` of a 200, and quotes its beginning."""
-    error = ResponseError(
-        f"the provider answered 200 with {what}: {quote(body, route.secrets)!r}: {cure}", status=200, body=body
-    )
-    error.is_retryable = is_retryable
-    return error
 
 
 def read_token_usage(value: object) -> Usage:

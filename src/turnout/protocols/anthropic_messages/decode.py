@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from turnout.errors import ResponseError
+from turnout.protocols.answer_bodies import ExpectedBody
 from turnout.protocols.anthropic_messages.stream import StreamDecoder
 from turnout.protocols.anthropic_messages.wire import Body, convert_body, read_body
-from turnout.protocols.error_bodies import is_web_page, read_hidden_report, read_report
+from turnout.protocols.error_bodies import read_hidden_report, read_report
 from turnout.protocols.errors import error_from_report
-from turnout.protocols.json_reading import UnreadableJSONError, is_object, quote, read_json, try_read_json
+from turnout.protocols.json_reading import is_object, try_read_json
 
 if TYPE_CHECKING:
     from turnout.responses import ModelResponse
     from turnout.routing.route import Route
+
+_EXPECTED = ExpectedBody("message", "/messages", "often in `/v1`")
 
 
 def decode(body: bytes, route: Route) -> ModelResponse:
@@ -34,13 +36,7 @@ def decode(body: bytes, route: Route) -> ModelResponse:
 
 
 def _read_leniently(body: bytes, route: Route) -> Body:
-    try:
-        value = read_json(body)
-    except UnreadableJSONError as error:
-        if error.is_cut:
-            what = "a body that breaks off" if body.strip() else "an empty body"
-            raise _response_error(what, body, route, "try again", is_retryable=True) from None
-        _raise_foreign(body, route)
+    value = _EXPECTED.read(body, route)
     return convert_body(value) if is_object(value) else Body()
 
 
@@ -49,18 +45,4 @@ def _raise_error(told: Body, body: bytes, route: Route) -> NoReturn:
     report = read_report(value, route.secrets) if told.error else read_hidden_report(value, route.secrets)
     if report is not None:
         raise error_from_report(report, body=body)
-    _raise_foreign(body, route)
-
-
-def _raise_foreign(body: bytes, route: Route) -> NoReturn:
-    """Raise the error for a body that some other kind of server sent."""
-    what = "a web page" if is_web_page(quote(body, route.secrets)) else "a body that is no message"
-    cure = "check the base URL: it should end where `/messages` begins (often in `/v1`)"
-    raise _response_error(what, body, route, cure, is_retryable=False)
-
-
-def _response_error(what: str, body: bytes, route: Route, cure: str, *, is_retryable: bool) -> ResponseError:
-    quoted = quote(body, route.secrets)
-    error = ResponseError(f"the provider answered 200 with {what}: {quoted!r}: {cure}", status=200, body=body)
-    error.is_retryable = is_retryable
-    return error
+    _EXPECTED.raise_foreign(body, route)

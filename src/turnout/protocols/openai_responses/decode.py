@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from turnout.errors import ResponseError
-from turnout.protocols.error_bodies import is_web_page, read_hidden_report
+from turnout.protocols.answer_bodies import ExpectedBody
+from turnout.protocols.error_bodies import read_hidden_report
 from turnout.protocols.errors import error_from_report
-from turnout.protocols.json_reading import UnreadableJSONError, is_array, is_object, quote, read_json
+from turnout.protocols.json_reading import is_array, is_object
 from turnout.protocols.openai_responses.stream import StreamDecoder, read_failure
 
 if TYPE_CHECKING:
     from turnout.responses import ModelResponse
     from turnout.routing.route import Route
+
+_EXPECTED = ExpectedBody("answer of a Responses API", "/responses", "often in `/v1`")
 
 
 def decode(body: bytes, route: Route) -> ModelResponse:
@@ -21,7 +23,9 @@ def decode(body: bytes, route: Route) -> ModelResponse:
     Raises `ResponseError` for a body that is no answer, and for an error inside it the `APIStatusError` that its code
     stands for.
     """
-    value = _read(body, route)
+    value = _EXPECTED.read(body, route)
+    if not is_object(value):
+        _raise_foreign(value, body, route)
     decoder = StreamDecoder(route)
     if value.get("error") or value.get("status") == "failed":
         raise error_from_report(read_failure(value, route.secrets), body=body)
@@ -32,31 +36,9 @@ def decode(body: bytes, route: Route) -> ModelResponse:
     return response
 
 
-def _read(body: bytes, route: Route) -> dict[str, Any]:
-    try:
-        value = read_json(body)
-    except UnreadableJSONError as error:
-        if error.is_cut:
-            what = "a body that breaks off" if body.strip() else "an empty body"
-            raise _response_error(what, body, route, "try again", is_retryable=True) from None
-        _raise_foreign(None, body, route)
-    if not is_object(value):
-        _raise_foreign(value, body, route)
-    return value
-
-
 def _raise_foreign(value: object, body: bytes, route: Route) -> NoReturn:
     """Raise the error for a body that some other kind of server sent."""
     report = read_hidden_report(value, route.secrets)
     if report is not None:
         raise error_from_report(report, body=body)
-    what = "a web page" if is_web_page(quote(body, route.secrets)) else "a body that is no answer of a Responses API"
-    cure = "check the base URL: it should end where `/responses` begins (often in `/v1`)"
-    raise _response_error(what, body, route, cure, is_retryable=False)
-
-
-def _response_error(what: str, body: bytes, route: Route, cure: str, *, is_retryable: bool) -> ResponseError:
-    quoted = quote(body, route.secrets)
-    error = ResponseError(f"the provider answered 200 with {what}: {quoted!r}: {cure}", status=200, body=body)
-    error.is_retryable = is_retryable
-    return error
+    _EXPECTED.raise_foreign(body, route)
