@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from turnout.requests import ModelRequest
     from turnout.routing.route import Route
 
-__all__ = ["decode", "decode_error", "encode", "parse_request", "render_response"]
+__all__ = ["asks_for_base64", "decode", "decode_error", "encode", "parse_request", "render_response"]
 
 _READ = frozenset({"model", "input", "dimensions", "encoding_format"})
 
@@ -91,8 +91,8 @@ def decode(body: bytes, route: Route) -> EmbeddingResponse:
     )
 
 
-def parse_request(body: bytes) -> tuple[ParsedRequest, bool]:
-    """Return the request of a client in `body`, and whether it wants its vectors in base64.
+def parse_request(body: bytes) -> ParsedRequest:
+    """Return the request of a client in `body`; `asks_for_base64` tells how it wants its vectors.
 
     `input` is a text or a list of texts: tokens mean nothing to other models. Fields that turnout has no word for are
     in ``provider_options["*"]``. Raises `InvalidInputError` that names the field.
@@ -104,14 +104,18 @@ def parse_request(body: bytes) -> tuple[ParsedRequest, bool]:
         raise wrong("input", "is no text and no list of texts", "give one")
     if dimensions is not None and (type(dimensions) is not int or dimensions < 1):
         raise wrong("dimensions", f"is {dimensions!r}"[:100], "give a whole number of 1 or more")
-    form = value.get("encoding_format", "float")
-    if form not in ("float", "base64"):
+    if (form := value.get("encoding_format", "float")) not in ("float", "base64"):
         raise wrong("encoding_format", f"is {form!r}"[:100], "give `float` or `base64`")
     extra = {name: item for name, item in value.items() if name not in _READ}
     request = EmbeddingRequest(
         messages=[Message.user(*texts)], dimensions=dimensions, provider_options={"*": extra} if extra else {}
     )
-    return ParsedRequest(model=take_text(value, "model"), request=request), form == "base64"
+    return ParsedRequest(model=take_text(value, "model"), request=request)
+
+
+def asks_for_base64(body: bytes) -> bool:
+    """Tell whether the request of a client asks for vectors in base64."""
+    return read_body(body).get("encoding_format") == "base64"
 
 
 def render_response(response: EmbeddingResponse, *, model: str | None = None, is_base64: bool = False) -> bytes:

@@ -121,7 +121,7 @@ def run_request(protocol: str, data: bytes, chance: Random) -> None:
     except InvalidInputError as error:
         assert error.message
         return
-    for target in {protocol, chance.choice(PROTOCOLS)}:
+    for target in {protocol, chance.choice(PROTOCOLS)} if protocol in PROTOCOLS else {protocol}:
         send(request, target)
 
 
@@ -129,7 +129,7 @@ def send(request: ModelRequest, protocol: str) -> None:
     """Encode a request: JSON by the letter of the standard comes of it, or an error of ours."""
     route = make_route(protocol)
     try:
-        adapted = adapt(request, route).request
+        adapted = adapt(request, route).request if protocol in PROTOCOLS else request
         encoded = find_protocol(protocol).encode(adapted, route)
     except (InvalidInputError, UnsupportedFeatureError) as error:
         assert error.message
