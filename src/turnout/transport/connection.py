@@ -196,9 +196,12 @@ class Connection(asyncio.Protocol):
         if not self.is_closed and self._process_id == os.getpid():
             self._fail(None)
 
-    def abort_from_anywhere(self) -> None:
-        """Close the socket at once, from any thread, the loop running or not."""
-        if self.is_closed:
+    def abort_from_anywhere(self, exchange: Exchange) -> None:
+        """Close the socket of `exchange` at once, from any thread, the loop running or not.
+
+        Nothing is done where the exchange is over: another one may be on the connection.
+        """
+        if self._exchange is not exchange:
             return
         try:
             is_own_thread = asyncio.get_running_loop() is self._loop
@@ -208,8 +211,12 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         try:
-            self._loop.call_soon_threadsafe(self.abort)
+            self._loop.call_soon_threadsafe(self._abort_exchange, exchange)
         except RuntimeError:  # the loop was closed meanwhile
+            self.abort()
+
+    def _abort_exchange(self, exchange: Exchange) -> None:
+        if self._exchange is exchange:
             self.abort()
 
     # -- called by asyncio

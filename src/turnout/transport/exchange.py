@@ -98,7 +98,8 @@ class Exchange(Struct, eq=False):
         try:
             await self.waiter
         except BaseException:
-            connection.abort()
+            if self.connection is not None:  # else another request may be on it by now
+                connection.abort()
             raise
         finally:
             self.waiter = None

@@ -106,7 +106,8 @@ class HTTPTransport:
             try:
                 await waiter
             except BaseException:
-                connection.abort()
+                if exchange.connection is not None:  # else another request may be on it by now
+                    connection.abort()
                 raise
             exchange.waiter = None
             if exchange.error is None or exchange.status:

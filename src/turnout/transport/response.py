@@ -27,9 +27,9 @@ class Guard:
         self._exchange = exchange
 
     def __del__(self) -> None:
-        connection = self._exchange.connection
+        exchange, connection = self._exchange, self._exchange.connection
         if connection is not None:
-            connection.abort_from_anywhere()
+            connection.abort_from_anywhere(exchange)
 
 
 class Response(Struct, eq=False):
@@ -108,9 +108,9 @@ class Response(Struct, eq=False):
 
     def close(self) -> None:
         """Close at once: an unread body closes its socket. Safe to repeat, and to call from any thread."""
-        connection = self._exchange.connection
+        exchange, connection = self._exchange, self._exchange.connection
         if connection is not None:
-            connection.abort_from_anywhere()
+            connection.abort_from_anywhere(exchange)
 
     def __repr__(self) -> str:
         return f"Response({self.status}, {self.headers!r})"
