@@ -36,14 +36,22 @@ class URLVariable(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     json_env: str | None = None
     """A variable with a JSON object that holds it at `json_path`."""
 
+    json_files: tuple[str, ...] = ()
+    """Files with such an object, in the order in which they are tried; ``~`` is the user's folder, and ``${VARIABLE}``
+    may stand in a name."""
+
     json_path: str = ""
-    """The keys that lead to it in that object, with dots between them."""
+    """The keys that lead to it in that object, with dots between them; ``|`` parts one way from another."""
+
+    profile_key: str | None = None
+    """Its name in the profile of AWS's configuration that is in use (``~/.aws/config``)."""
 
     default: str | None = None
     """What stands for it where nothing is set; may hold ``${VARIABLE}`` itself."""
 
     instead: dict[str, str] = {}
-    """Values that stand for others: of a location without a host of its own, say."""
+    """Values that stand for others: of a location without a host of its own, say. Shell patterns (``cn-*``) are tried
+    in order where no value is the same."""
 
     is_place: bool = False
     """Whether it only says which of the provider's own hosts is meant (a region): it may stand in a file then while

@@ -26,7 +26,7 @@ from turnout.routing.hosts import (
 )
 from turnout.routing.model import Candidate, ModelConfig, read_model
 from turnout.routing.route import Route, SecretHeaders
-from turnout.routing.templates import fill_text, fill_url, owns_url
+from turnout.routing.templates import fill_text, fill_url, owns_url, place_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,6 +107,7 @@ def trace_candidate(
     config = candidate.model if isinstance(candidate.model, ModelConfig) else ModelConfig(id=candidate.model)
     place = _locate(config, task)
     provider, protocol = place.provider, place.protocol
+    base_url = place_model(place.base_url, place.model)
     filled = {name: _fill(value, place, candidate) for name, value in provider.headers.items()}
     given = {**filled, **config.headers, **(headers or {}), **candidate.headers}
     route = Route(
@@ -114,8 +115,8 @@ def trace_candidate(
         provider=place.provider.id,
         model=place.model,
         protocol=protocol,
-        base_url=place.base_url,
-        url=join_path(place.base_url, ENDPOINTS.get(protocol, "")),
+        base_url=base_url,
+        url=join_path(base_url, ENDPOINTS.get(protocol, "")),
         headers=SecretHeaders({name.lower(): value for name, value in given.items()}),
         exact_model=place.facts.wire_id if place.facts else None,
         facts=place.facts,

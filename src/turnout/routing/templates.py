@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import quote
 
 import msgspec
 
 from turnout.errors import ConfigurationError, InvalidModelError, MissingKeyError, redact_url
-from turnout.routing.environment import Variable, read_variable
+from turnout.routing.environment import Variable, read_json_file, read_profile, read_variable
 from turnout.routing.hosts import base_url_variable, has_same_origin, is_loopback, read_base_url, refuse_message
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 _TEMPLATE = re.compile(r"\$\{(\w+)\}")
 _HOST_VALUE = re.compile(r"[A-Za-z0-9._:-]+")
+_HOST_LABEL = re.compile(r"[A-Za-z0-9-]+")
+_MODEL = "{model}"
 _CATALOG = "catalog"
 
 
@@ -55,7 +59,8 @@ def fill_url(template: str, provider: Provider, wanted_by: str, untrusted_file: 
     last = 0
     for match in _TEMPLATE.finditer(template):
         name, variable = match[1], found[match[1]]
-        text += template[last : match.start()] + _place(variable, match.start(), host_end)
+        rest = template[match.end() : host_end] if match.end() < host_end else ""
+        text += template[last : match.start()] + _place(variable, match.start(), host_end, rest)
         last = match.end()
         spec = provider.variables.get(name)
         directs = match.start() < host_end and variable.origin not in ("environment", _CATALOG)
@@ -72,6 +77,18 @@ def fill_text(template: str, provider: Provider, wanted_by: str, untrusted_file:
     found = _read_all(template, provider.variables, wanted_by, "its calls")
     _refuse_environment(found.values(), template, wanted_by, untrusted_file)
     return Filled(_TEMPLATE.sub(lambda match: found[match[1]].value, template), _origins(found))
+
+
+def place_model(url: str, model: str) -> str:
+    """Return `url` with ``{model}`` replaced by the id of the model: ``…/openai/deployments/{model}?api-version=…``.
+
+    Raises `InvalidModelError` for an id that cannot be a part of a host's name, where one is asked for.
+    """
+    if _MODEL not in url:
+        return url
+    if url.find(_MODEL) < _host_end(url) and not _HOST_LABEL.fullmatch(model):
+        raise InvalidModelError(f"`{model}` cannot stand in the host of {redact_url(url)}: check that URL", model=model)
+    return url.replace(_MODEL, quote(model, safe=""))
 
 
 def owns_url(provider: Provider, own_urls: list[str], url: str) -> bool:
@@ -92,10 +109,20 @@ def find_variable(name: str, variables: Mapping[str, URLVariable]) -> Variable |
     spec = variables.get(name)
     if spec is None:
         return read_variable(name)
-    found = read_variable(name, *spec.names) or _read_json(name, spec) or _read_default(name, spec, variables)
-    if found is not None and found.value in spec.instead:
-        return found._replace(value=spec.instead[found.value])
-    return found
+    found = (
+        read_variable(name, *spec.names)
+        or _read_json(name, spec)
+        or (read_profile(spec.profile_key) if spec.profile_key else None)
+        or _read_default(name, spec, variables)
+    )
+    return found._replace(value=_exchange(found.value, spec.instead)) if found and spec.instead else found
+
+
+def _exchange(value: str, instead: Mapping[str, str]) -> str:
+    """Return what stands in the place of `value`."""
+    if value in instead:
+        return instead[value]
+    return next((other for pattern, other in instead.items() if fnmatchcase(value, pattern)), value)
 
 
 def _read_default(name: str, spec: URLVariable, variables: Mapping[str, URLVariable]) -> Variable | None:
@@ -105,25 +132,51 @@ def _read_default(name: str, spec: URLVariable, variables: Mapping[str, URLVaria
     if any(value is None for value in inner.values()):
         return None
     values = {part: value for part, value in inner.items() if value is not None}
-    origins = {value.origin for value in values.values()} - {_CATALOG}
+    origins = {value.origin for part, value in values.items() if not _is_place_of_file(value, variables.get(part))}
+    origins -= {_CATALOG}
     origin = next((item for item in sorted(origins) if item != "environment"), "environment") if origins else _CATALOG
     return Variable(name, _TEMPLATE.sub(lambda match: values[match[1]].value, spec.default), origin)
 
 
+def _is_place_of_file(variable: Variable, spec: URLVariable | None) -> bool:
+    """Whether a file only says which of the provider's own hosts is meant: it decides nothing about whose it is."""
+    return variable.origin != "environment" and spec is not None and spec.is_place
+
+
 def _read_json(name: str, spec: URLVariable) -> Variable | None:
-    """Return what a variable that holds a JSON object says. Raises `ConfigurationError` where it is no such thing."""
-    holder = read_variable(spec.json_env) if spec.json_env else None
-    if holder is None:
+    """Return what a variable or a file that holds a JSON object says.
+
+    Raises `ConfigurationError` where a variable holds no such thing; what is wrong with a file, its own reader says.
+    """
+    if spec.json_env and (holder := read_variable(spec.json_env)):
+        try:
+            return _find_in(msgspec.json.decode(holder.value), name, spec, holder.origin)
+        except (ValueError, RecursionError):
+            raise ConfigurationError(
+                f"`{holder.name}` in the {holder.origin} is no JSON: set it to the whole service key, on one line"
+            ) from None
+    return next((found for file in spec.json_files if (found := _read_json_file(file, name, spec))), None)
+
+
+def _read_json_file(template: str, name: str, spec: URLVariable) -> Variable | None:
+    parts = {part: variable for part in list_names(template) if (variable := read_variable(part))}
+    if len(parts) < len(list_names(template)):
         return None
-    try:
-        value: Any = msgspec.json.decode(holder.value)
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        raise ConfigurationError(
-            f"`{holder.name}` in the {holder.origin} is no JSON: set it to the whole service key, on one line"
-        ) from None
-    for key in spec.json_path.split("."):
-        value = cast("dict[str, Any]", value).get(key) if isinstance(value, dict) else None
-    return Variable(name, value.strip(), holder.origin) if isinstance(value, str) and value.strip() else None
+    path = _TEMPLATE.sub(lambda match: parts[match[1]].value, template)
+    origin = min((variable.origin for variable in parts.values()), default="environment")  # ".env" before that
+    with suppress(OSError, ValueError, RuntimeError):
+        return _find_in(read_json_file(path), name, spec, origin)
+    return None
+
+
+def _find_in(facts: object, name: str, spec: URLVariable, origin: str) -> Variable | None:
+    for way in spec.json_path.split("|"):
+        value = facts
+        for key in way.split("."):
+            value = cast("dict[str, Any]", value).get(key) if isinstance(value, dict) else None
+        if isinstance(value, str) and value.strip():
+            return Variable(name, value.strip(), origin)
+    return None
 
 
 def _read_all(template: str, variables: Mapping[str, URLVariable], wanted_by: str, purpose: str) -> dict[str, Variable]:
@@ -166,8 +219,11 @@ def _host_end(template: str) -> int:
     return end.start() if end else len(template)
 
 
-def _place(variable: Variable, start: int, host_end: int) -> str:
-    """Return the value as it stands in a URL. Raises `ConfigurationError` for one that would change the rest of it."""
+def _place(variable: Variable, start: int, host_end: int, rest: str) -> str:
+    """Return the value as it stands in a URL, before the `rest` of the host, which a value may repeat.
+
+    Raises `ConfigurationError` for one that would change the rest of the URL.
+    """
     value = variable.value
     if start == 0:
         try:
@@ -179,6 +235,8 @@ def _place(variable: Variable, start: int, host_end: int) -> str:
             raise ConfigurationError(f"`{variable.name}` in the {variable.origin} cannot be part of a URL: mend it")
         return quote(value, safe="@:._~-")
     host = value.removeprefix("https://").rstrip("/")
+    if rest and "$" not in rest:
+        host = host.removesuffix(rest)  # the whole host, where a part of it was asked for
     if not _HOST_VALUE.fullmatch(host):
         raise ConfigurationError(
             f"`{variable.name}` in the {variable.origin} cannot be part of a host's name: it holds other characters"
