@@ -9,7 +9,7 @@ from anthropic_wire import BUDGET, EFFORT, TOGGLE, ask, codes, encode_all, encod
 
 from turnout.catalog.types import ReasoningOption
 from turnout.errors import InvalidInputError
-from turnout.messages import Message, Reasoning, ToolCall
+from turnout.messages import Message, Reasoning, ToolCall, ToolResult
 from turnout.requests import ModelRequest, ModelSettings, ToolSpec
 
 ADAPTIVE = {"type": "adaptive"}
@@ -150,3 +150,24 @@ def test_a_turn_that_was_begun_without_thoughts_goes_on_without_them():
         [Message.user("Hi"), Message("assistant", [call]), result, Message.assistant("So")],
     ):
         assert "thinking" in json.loads(thinking_with(messages).body)
+
+
+@pytest.mark.parametrize("content", [None, 5, "Hi", [], {}, ["Hi"], [5], [{}], [{"type": "tool_result"}]])
+def test_content_of_the_callers_own_is_sent_as_it_is_and_left_as_it_was(content):
+    """Thinking looks at it; what the user says after results stands behind it where it is a list."""
+    given = {"p": {"content": content}}
+    before = json.dumps(given)
+    call = Message("assistant", [ToolCall("c", "f", {})], provider_options=given)
+    told = Message("tool", [ToolResult("c", "1")], provider_options=given)
+    sent = json.loads(thinking_with([Message.user("Hi"), call, told]).body)["messages"]
+    assert [message["content"] for message in sent] == ["Hi", content, content]
+    sent = json.loads(thinking_with([Message.user("Hi"), call, told, Message.user("Go on")]).body)["messages"]
+    behind = [*content, {"type": "text", "text": "Go on"}] if isinstance(content, list) else "Go on"
+    assert (sent[1]["content"], sent[-1]["content"]) == (content, behind if behind[1:] else "Go on")
+    assert json.dumps(given) == before
+
+
+@pytest.mark.parametrize("top_p", [None, "0.5", [], {}])
+def test_what_is_no_number_is_the_servers_to_refuse(top_p):
+    body = encode_body(ask(reasoning_effort="low", options={"top_p": top_p}))
+    assert body["top_p"] == top_p

@@ -59,8 +59,9 @@ class _Writer:
             self._add_system(message, options, where)
             return
         blocks = self._write_assistant(message, where) if message.role == "assistant" else self._write(message, where)
-        if self._is_after_results and not options and message.role in ("tool", "user"):
-            self.messages[-1]["content"] += blocks  # the API reads them as one message, and others demand it
+        said = self.messages[-1]["content"] if self._is_after_results else None
+        if is_array(said) and not options and message.role in ("tool", "user"):
+            self.messages[-1]["content"] = [*said, *blocks]  # the API reads them as one message, and others demand it
             self._is_after_results = message.role == "tool"
             return
         cache = options.pop("cache_control", None)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from turnout.protocols.anthropic_messages.effort import write_effort
 from turnout.protocols.anthropic_messages.own import read_own
-from turnout.protocols.json_reading import is_object
+from turnout.protocols.json_reading import is_object, objects
 from turnout.protocols.json_values import check_value
 from turnout.requests import ModelSettings
 from turnout.responses import Warning
@@ -115,7 +115,7 @@ def settle_thinking(body: dict[str, Any], warnings: list[Warning]) -> None:
         del body["thinking"]
         warnings.append(_left_out("thinking", "the model cannot think by a budget where it is made to call a tool"))
         return
-    if kind == "enabled" and _goes_on_without_thoughts(body["messages"]):
+    if kind == "enabled" and _goes_on_without_thoughts(objects(body["messages"])):
         del body["thinking"]
         warnings.append(_left_out("thinking", "the turn that goes on here was begun without it"))
         return
@@ -125,19 +125,19 @@ def settle_thinking(body: dict[str, Any], warnings: list[Warning]) -> None:
     if "top_k" in body:
         del body["top_k"]
         warnings.append(_left_out("top_k", "a model that thinks takes none"))
-    if body.get("top_p", 1) < _LEAST_TOP_P:
+    top_p = body.get("top_p")
+    if isinstance(top_p, (int, float)) and top_p < _LEAST_TOP_P:
         del body["top_p"]
         warnings.append(_left_out("top_p", f"a model that thinks takes none below {_LEAST_TOP_P}"))
 
 
 def _goes_on_without_thoughts(messages: list[dict[str, Any]]) -> bool:
     """Whether the last message answers tool calls of an assistant's message that does not begin with thoughts."""
-    if len(messages) < 2 or messages[-1]["role"] != "user" or messages[-2]["role"] != "assistant":
+    if len(messages) < 2 or messages[-1].get("role") != "user" or messages[-2].get("role") != "assistant":
         return False
-    last, before = messages[-1]["content"], messages[-2]["content"]
-    if isinstance(last, str) or isinstance(before, str) or last[0].get("type") != "tool_result":
-        return False
-    return before[0].get("type") not in ("thinking", "redacted_thinking")
+    last, before = objects(messages[-1].get("content")), objects(messages[-2].get("content"))
+    has_results = bool(last) and last[0].get("type") == "tool_result"
+    return has_results and bool(before) and before[0].get("type") not in ("thinking", "redacted_thinking")
 
 
 def _left_out(name: str, reason: str) -> Warning:
