@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from turnout.catalog.types import Model
-from turnout.messages import Message
+from turnout.messages import Message, ToolCall
 from turnout.protocols import find_protocol
 from turnout.requests import ModelRequest, ToolSpec
 from turnout.routing.route import Route
@@ -90,10 +90,13 @@ def answer(wire: str, body: dict[str, Any] | None = None, provider: str = "p") -
     return find_protocol(wire).decode(told, make_route(wire, provider)).message
 
 
+def calls_of(message: Message) -> list[ToolCall]:
+    return [part for part in message.content if isinstance(part, ToolCall)]
+
+
 def send(wire: str, *messages: Message, provider: str = "p", facts: Any = None) -> Any:
     """Return the body of a request on this wire that goes on after a step with tools."""
-    calls = [part for part in messages[-1].content if part.type == "tool_call"]
-    results = [Message.tool(call.id, "sunny", name=call.name) for call in calls]
+    results = [Message.tool(call.id, "sunny", name=call.name) for call in calls_of(messages[-1])]
     request = ModelRequest(messages=[Message.user("Hi"), *messages, *results], tools=(ToolSpec(name="weather"),))
     return json.loads(find_protocol(wire).encode(request, make_route(wire, provider, facts)).body)
 
@@ -134,3 +137,52 @@ def test_calls_that_another_model_made_have_the_field_as_well_but_not_its_though
 def test_a_field_for_details_gets_no_words():
     step = send("openai_chat", answer("openai_chat"), facts=facts(reasoning_field="reasoning_details"))["messages"][1]
     assert step["reasoning_details"] == [{"type": "reasoning.encrypted", "data": "STATE"}]
+
+
+def use(identity: str, city: str) -> dict[str, Any]:
+    return {"id": identity, "type": "tool_use", "name": "weather", "input": {"city": city}}
+
+
+TWICE: dict[str, dict[str, Any]] = {
+    "anthropic_messages": {"content": [use("c1", "Rome"), use("c1", "Oslo")], "stop_reason": "tool_use"},
+    "openai_responses": {
+        "status": "completed",
+        "output": [
+            {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": json.dumps({"city": city})}
+            for city in ("Rome", "Oslo")
+        ],
+    },
+    "gemini": {
+        "candidates": [
+            {
+                "content": {
+                    "parts": [
+                        {"functionCall": {"id": "c1", "name": "weather", "args": {"city": city}}}
+                        for city in ("Rome", "Oslo")
+                    ]
+                },
+                "finishReason": "STOP",
+            }
+        ]
+    },
+    "bedrock_converse": {
+        "output": {
+            "message": {
+                "content": [
+                    {"toolUse": {"toolUseId": "c1", "name": "weather", "input": {"city": city}}}
+                    for city in ("Rome", "Oslo")
+                ]
+            }
+        },
+        "stopReason": "tool_use",
+    },
+    "cohere_chat": {"message": {"tool_calls": [CALL, CALL]}, "finish_reason": "TOOL_CALL"},
+    "openai_chat": {"choices": [{"message": {"tool_calls": [CALL, CALL]}, "finish_reason": "tool_calls"}]},
+}
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_two_calls_with_one_id_are_told_apart(wire: str):
+    first, second = calls_of(answer(wire, TWICE[wire]))
+    assert (first.id, second.name) == ("c1", "weather")
+    assert second.id != "c1"

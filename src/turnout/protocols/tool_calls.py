@@ -24,6 +24,16 @@ def make_call_id() -> str:
     return f"call_{urandom(12).hex()}"
 
 
+def claim_call_id(told: str | None, taken: set[str]) -> str:
+    """Return the id of a call, and add it to those `taken` in its answer; a missing one is made up, as one twice told.
+
+    Two calls with one id could not be answered: each would get the other's result.
+    """
+    identity = told if told and told not in taken else make_call_id()
+    taken.add(identity)
+    return identity
+
+
 def is_made_call_id(identity: str) -> bool:
     """Tell whether `identity` is one that `make_call_id` made, so that the provider knows nothing of it."""
     return re.fullmatch(r"call_[0-9a-f]{24}", identity) is not None

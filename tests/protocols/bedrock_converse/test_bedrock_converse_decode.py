@@ -191,7 +191,7 @@ def test_numbers_and_depths_that_only_python_reads() -> None:
     for _ in range(100_000):
         deep = [deep]
     chunks: list[Any] = []
-    _Call({"toolUseId": "c", "name": "n"}, chunks).add({"toolUse": {"input": deep}}, chunks)
+    _Call({"toolUseId": "c", "name": "n"}, chunks, set()).add({"toolUse": {"input": deep}}, chunks)
     assert chunks[-1] == ToolCallDelta("c", "{}")
 
 

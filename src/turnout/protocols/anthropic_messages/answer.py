@@ -25,7 +25,7 @@ from turnout.messages import Message, Part, Reasoning, ServerTool, Text, ToolCal
 from turnout.protocols.anthropic_messages.outgoing import CONTAINER
 from turnout.protocols.anthropic_messages.own import keep_own
 from turnout.protocols.json_reading import as_text, is_object, objects, read_object, write_again
-from turnout.protocols.tool_calls import make_call_id, read_call
+from turnout.protocols.tool_calls import claim_call_id, read_call
 
 if TYPE_CHECKING:
     from turnout.chunks import Chunk
@@ -63,12 +63,13 @@ class Block:
 class Answer:
     """The message while it comes. `chunks` holds what was made since it was last emptied."""
 
-    __slots__ = ("_blocks", "_by_index", "_open", "_provider", "chunks", "container", "unread")
+    __slots__ = ("_blocks", "_by_index", "_call_ids", "_open", "_provider", "chunks", "container", "unread")
 
     def __init__(self, provider: str) -> None:
         self._provider = provider
         self._blocks: list[Block] = []
         self._by_index: dict[int, Block] = {}
+        self._call_ids: set[str] = set()
         self._open: list[Block] = []  # and those that were ended since it was last looked at
         self.container: dict[str, Any] | None = None
         self.unread: set[str] = set()
@@ -100,7 +101,7 @@ class Answer:
         elif block.kind == "thinking":
             self._write_thought(block, as_text(record.get("thinking")))
         elif block.kind == "tool_use":
-            block.id = as_text(record.get("id")) or make_call_id()
+            block.id = claim_call_id(as_text(record.get("id")), self._call_ids)
             self.chunks.append(ToolCallStart(block.id, as_text(record.get("name")) or ""))
 
     def add(self, delta: Delta, index: int | None) -> None:

@@ -25,7 +25,7 @@ from turnout.messages import Message, Reasoning, ServerTool, Text
 from turnout.protocols.bedrock_converse.media_parts import KINDS, read_media
 from turnout.protocols.json_reading import as_text, is_object, objects, read_object, write_again
 from turnout.protocols.media_bytes import tidy_base64
-from turnout.protocols.tool_calls import make_call_id, read_call
+from turnout.protocols.tool_calls import claim_call_id, read_call
 from turnout.responses import Warning
 
 if TYPE_CHECKING:
@@ -115,10 +115,10 @@ class _Call:
 
     kind = "toolUse"
 
-    def __init__(self, start: _Dict, chunks: list[Chunk]) -> None:
+    def __init__(self, start: _Dict, chunks: list[Chunk], taken: set[str]) -> None:
         self.name = as_text(start.get("name")) or ""
         self.is_own = start.get("type") == _SERVER_TOOL
-        self.id = as_text(start.get("toolUseId")) or make_call_id()
+        self.id = claim_call_id(as_text(start.get("toolUseId")), set() if self.is_own else taken)
         self._pieces: list[str] = []
         self._built: ToolCall | None = None
         if not self.is_own:
@@ -233,6 +233,7 @@ class Answer:
         self._provider = provider
         self._blocks: list[_Block] = []
         self._open: dict[int, _Block] = {}
+        self._call_ids: set[str] = set()
         self._names: dict[str, str] = {}  # of the provider's own tools, by call
         self._unread: set[str] = set()
         self.has_calls = False
@@ -262,7 +263,7 @@ class Answer:
             return
         told = start[name]
         if name == "toolUse":
-            call = _Call(told, self.chunks)
+            call = _Call(told, self.chunks, self._call_ids)
             self.has_calls = self.has_calls or not call.is_own
             self._names[call.id] = call.name
             self._place(index, call)

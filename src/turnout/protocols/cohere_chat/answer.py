@@ -18,7 +18,7 @@ from turnout.chunks import (
 from turnout.messages import Message, Reasoning, Text
 from turnout.protocols.cohere_chat.outgoing import PLAN, THINKING
 from turnout.protocols.json_reading import as_count, as_text, is_object
-from turnout.protocols.tool_calls import make_call_id, read_call
+from turnout.protocols.tool_calls import claim_call_id, read_call
 from turnout.responses import Warning
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class _Call:
 class Answer:
     """The message while it comes. `chunks` holds what was made since it was last emptied."""
 
-    __slots__ = ("_blocks", "_by_index", "_call", "_open", "_provider", "_unread", "chunks", "has_calls")
+    __slots__ = ("_blocks", "_by_index", "_call", "_call_ids", "_open", "_provider", "_unread", "chunks", "has_calls")
 
     def __init__(self, provider: str) -> None:
         self._provider = provider
@@ -61,6 +61,7 @@ class Answer:
         self._by_index: dict[int, _Block] = {}
         self._open: _Block | None = None
         self._call: _Call | None = None
+        self._call_ids: set[str] = set()
         self._unread: set[str] = set()
         self.has_calls = False
         self.chunks: list[Chunk] = []
@@ -106,7 +107,7 @@ class Answer:
         fields = call if is_object(call) else {}
         function = fields.get("function")
         function = function if is_object(function) else {}
-        begun = _Call(as_text(fields.get("id")) or make_call_id(), as_text(function.get("name")) or "")
+        begun = _Call(claim_call_id(as_text(fields.get("id")), self._call_ids), as_text(function.get("name")) or "")
         self._call = begun
         self._blocks.append(begun)
         self.has_calls = True

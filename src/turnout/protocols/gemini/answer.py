@@ -26,7 +26,7 @@ from turnout.protocols.gemini.media_parts import read_blob, read_file
 from turnout.protocols.gemini.own import keep_own
 from turnout.protocols.gemini.sources import Sources
 from turnout.protocols.json_reading import as_text, is_object, objects, write_again
-from turnout.protocols.tool_calls import make_call_id
+from turnout.protocols.tool_calls import claim_call_id
 from turnout.responses import Warning
 
 if TYPE_CHECKING:
@@ -54,11 +54,12 @@ class _Block:
 class Answer:
     """The message of one candidate while it comes. `chunks` holds what was made since it was last emptied."""
 
-    __slots__ = ("_blocks", "_open", "_provider", "_unread", "chunks", "has_calls", "sources")
+    __slots__ = ("_blocks", "_call_ids", "_open", "_provider", "_unread", "chunks", "has_calls", "sources")
 
     def __init__(self, provider: str) -> None:
         self._provider = provider
         self._blocks: list[_Block | Part] = []
+        self._call_ids: set[str] = set()
         self._open: _Block | None = None
         self._unread: set[str] = set()
         self.sources = Sources()
@@ -163,7 +164,7 @@ class Answer:
         if arguments is not None and not is_object(arguments):
             written = write_again(arguments) or "{}"
         call = ToolCall(
-            as_text(told.get("id")) or make_call_id(),
+            claim_call_id(as_text(told.get("id")), self._call_ids),
             as_text(told.get("name")) or "",
             arguments if is_object(arguments) else {},
             written,

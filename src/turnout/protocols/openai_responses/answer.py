@@ -258,7 +258,6 @@ class Answer:
             return
         self._end_block()
         item.start(self._call_ids)
-        self._call_ids.add(item.call_id)
         self.chunks.append(ToolCallStart(item.call_id, item.name))
         if item.arguments.pieces:
             self.chunks.append(ToolCallDelta(item.call_id, item.arguments.text))

@@ -11,7 +11,7 @@ from turnout.messages import Image, Part, Reasoning, Refusal, ServerTool, Text, 
 from turnout.protocols.json_reading import as_text, is_array, is_object, objects, write_again
 from turnout.protocols.openai_chat.logprobs import read_logprobs
 from turnout.protocols.openai_responses.own import keep_own
-from turnout.protocols.tool_calls import make_call_id, read_call
+from turnout.protocols.tool_calls import claim_call_id, read_call
 
 if TYPE_CHECKING:
     from turnout.responses import TokenLogprob
@@ -162,7 +162,7 @@ class CallItem(Item):
     def start(self, taken: set[str]) -> None:
         """Settle the call's id: one that is missing, or that another call has, is made up."""
         told = as_text(self.record.get("call_id")) or self.id or ""
-        self.call_id = told if told and told not in taken else make_call_id()
+        self.call_id = claim_call_id(told, taken)
         self.is_started = True
 
     def told_arguments(self) -> str:
