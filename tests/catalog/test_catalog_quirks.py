@@ -308,6 +308,16 @@ def test_a_pattern_may_ask_for_facts():
     assert patched.quirks == Quirks(rejected_fields=("seed",))
 
 
+def test_a_pattern_fits_ids_in_any_case():
+    for model in ("deepinfra/Qwen/Qwen3.5-9B", "cerebras/qwen-3.8-27b"):
+        assert (quirks_of(model).single_system_message, quirks_of(model).takes_refs) == (True, False)
+    rows = overrides(
+        '[[pattern]]\nmatch = ["p/*Embed*"]\nset = { kind = "embedding" }\nsource = "s"\ndate = "2026-01-01"'
+    )
+    for model_id in ("p/EMBED-1", "p/embed-1"):
+        assert rows.patch_model(Model(id=model_id), Provider(id="p")).kind == "embedding"
+
+
 def test_a_pattern_that_asks_for_no_known_fact_is_named():
     rows = overrides(
         '[[pattern]]\nmatch = ["*"]\nwhere = { size = 1 }\nset = { kind = "chat" }\nsource = "s"\ndate = "2026-01-01"'

@@ -9,7 +9,7 @@ Tables, all of them arrays:
   ``sends = {id = "other"}``: the ids that are sent in the place of the catalog's (`Model.sent_as`).
 - ``[[model]]``: an `id` and fields of `Model`; added where the source lacks the model, **ignored where it has it**,
   so that an override never undoes a newer fact.
-- ``[[pattern]]``: `match`, shell patterns of full ids, and optionally `families`, and `where`, facts that the model
+- ``[[pattern]]``: `match`, shell patterns of full ids in any case, and optionally `families`, and `where`, facts that the model
   must have; `set` holds the fields of `Model`. All is resolved here, when the catalog is built, and never later.
 
 Several rows may speak of one provider, or fit one model: a later one wins, and their quirks add up.
@@ -152,7 +152,8 @@ def _fits(pattern: _PatternRow, model: Model) -> bool:
         raise CatalogError(f"overrides.toml: `{min(unknown)}` in `where` is no field of a model: mend that row")
     if any(getattr(model, name) != value for name, value in pattern.where.items()):
         return False
-    return any(fnmatchcase(model.id, match) for match in pattern.match)
+    full_id = model.id.lower()
+    return any(fnmatchcase(full_id, match.lower()) for match in pattern.match)
 
 
 def _noted(row: dict[str, Any]) -> dict[str, Any]:

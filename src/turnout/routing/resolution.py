@@ -118,7 +118,7 @@ def trace_candidate(
         base_url=base_url,
         url=join_path(base_url, ENDPOINTS.get(protocol, "")),
         headers=SecretHeaders({name.lower(): value for name, value in given.items()}),
-        exact_model=place.facts.wire_id if place.facts else None,
+        exact_model=_find_exact_model(place),
         facts=place.facts,
         quirks=provider.quirks_in(protocol, place.facts),
         warnings=list(place.warnings),
@@ -130,6 +130,15 @@ def trace_candidate(
         provider=provider, needs_key=place.needs_key, untrusted_file=place.untrusted_file, is_listed=place.is_listed
     )
     return route, authorise(route, door, api_key or config.api_key)
+
+
+def _find_exact_model(place: Place) -> str | None:
+    """Return how the provider spells the model, where that is known to differ from what is sent at first."""
+    facts = place.facts
+    if facts is None or facts.sent_as is not None:
+        return None
+    exact = facts.wire_id or facts.short_id
+    return exact if exact != place.model else None
 
 
 def _fill(template: str, place: Place, candidate: Candidate) -> str:
