@@ -9,8 +9,8 @@ Tables, all of them arrays:
   ``sends = {id = "other"}``: the ids that are sent in the place of the catalog's (`Model.sent_as`).
 - ``[[model]]``: an `id` and fields of `Model`; added where the source lacks the model, **ignored where it has it**,
   so that an override never undoes a newer fact.
-- ``[[pattern]]``: `match`, shell patterns of full ids in any case, and optionally `families`, and `where`, facts that the model
-  must have; `set` holds the fields of `Model`. All is resolved here, when the catalog is built, and never later.
+- ``[[pattern]]``: `match`, shell patterns of full ids in any case, and optionally `families`, and `where`, facts that
+  the model must have; `set` holds the fields of `Model`. All is resolved here, when the catalog is built.
 
 Several rows may speak of one provider, or fit one model: a later one wins, and their quirks add up.
 """
