@@ -309,3 +309,27 @@ async def test_a_stream_that_is_refused_begins_again_without_the_field(provider:
     result = await make_agent(provider, "openai_responses", tools=[weather]).stream("How is Rome?").result()
     assert result.text == "Sunny."
     assert [look_up(body, "tools.0.strict") for body in bodies(provider)] == [False, None]
+
+
+@pytest.mark.parametrize("message", [
+    "'messages.1' : for 'role:assistant' these must hold[('messages.1' : property 'reasoning_content' is unsupported)]",
+    "messages.1.assistant.reasoning_content: Extra inputs are not permitted",
+])  # fmt: skip
+async def test_thoughts_that_a_server_does_not_take_back_stay_away(provider: Provider, message: str) -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}
+    thought = answer("", reasoning_content="Hm", tool_calls=[call], finish_reason="tool_calls")
+    model = ModelConfig(id="deepseek-v4-flash", url=provider.url, provider="deepseek", api_key="k")
+    provider.script(reply(thought), refuse(message), reply(answer("Sunny.")))
+    agent = Agent(model=model, tools=[weather], max_retries=0)
+    result = await agent.generate("How is Rome?")
+    assert result.text == "Sunny."
+    assert [look_up(body, "messages.1.reasoning_content") for body in bodies(provider)[1:]] == ["Hm", None]
+    assert ["messages[].reasoning_content" in warning.message for warning in result.warnings] == [True]
+
+
+async def test_thoughts_that_a_server_wants_back_are_not_left_out(provider: Provider) -> None:
+    model = ModelConfig(id="deepseek-v4-flash", url=provider.url, provider="deepseek", api_key="k")
+    provider.script(refuse("The `reasoning_content` in the thinking mode must be passed back to the API."))
+    with pytest.raises(BadRequestError):
+        await Agent(model=model, tools=[weather], max_retries=0).generate("How is Rome?")
+    assert len(provider.requests) == 1

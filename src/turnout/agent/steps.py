@@ -284,7 +284,9 @@ class Steps:
     def _read_said(self, step: Step) -> Message:
         """Return the message of a step, after what was said of its turn before a pause."""
         message = step.response.message
-        return structs.replace(message, content=[*self._paused, *message.content]) if self._paused else message
+        if not self._paused:
+            return message
+        return structs.replace(message, content=[*self._paused, *message.content], provider=step.provider)
 
     def _keep_results(self, step: Step) -> bool:
         """Keep the calls of the step with their results; a resumed step's calls are in the conversation already."""

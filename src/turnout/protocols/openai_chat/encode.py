@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from turnout.requests import ModelRequest
     from turnout.routing.route import Route
 
+_THOUGHTS = "messages[].reasoning_content"
 FIELDS = WireFields(
     lessons={
         "tools": ("tools",),
@@ -25,6 +26,8 @@ FIELDS = WireFields(
         "response_format": ("response_format",),
         "response_format.type": ("response_format",),
         "response_format.json_schema": ("response_format",),
+        "reasoning_content": (_THOUGHTS,),
+        _THOUGHTS: (_THOUGHTS,),
     },
     optional=("response_format.json_schema.strict", "tools[].function.strict", "tools[].strict"),
     chosen=("response_format.type",),
@@ -56,6 +59,8 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
             added.add("stream_options")
         elif "stream_options" in dropped:
             warnings.append(_dropped("stream_options", "usage and cost may be unknown"))
+    if route.facts is not None and route.facts.reasoning_field == "reasoning_content":
+        translated.add(_THOUGHTS)
     if refused:
         leave_out(body, refused, warnings)
     options = request.provider_options.get(route.provider, {})
