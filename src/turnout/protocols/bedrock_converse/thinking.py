@@ -118,7 +118,10 @@ def _drop(body: dict[str, Any], more: dict[str, Any], why: str, warnings: list[W
 
 
 def _settle_sampling(body: dict[str, Any], more: dict[str, Any], warnings: list[Warning]) -> None:
+    more = body[_MORE] = dict(more)  # it may be the caller's own
     config = body.get("inferenceConfig")
+    if is_object(config):
+        config = body["inferenceConfig"] = dict(config)
     refused: list[tuple[dict[str, Any], str]] = []
     if is_object(config) and config.get("temperature", 1) != 1:
         refused.append((config, "temperature"))

@@ -10,7 +10,7 @@ from turnout.protocols.gemini.media_parts import write_media
 from turnout.protocols.gemini.own import read_own
 from turnout.protocols.gemini.place import is_vertex, takes_call_ids
 from turnout.protocols.gemini.thinking import thinks_in_levels
-from turnout.protocols.json_reading import is_object, read_object
+from turnout.protocols.json_reading import is_array, is_object, read_object
 from turnout.protocols.json_values import check_value
 from turnout.protocols.tool_calls import is_made_call_id
 from turnout.requests import merge_deep
@@ -79,9 +79,9 @@ class _Writer:
         if not parts and message.role == "assistant":
             return
         is_result = message.role == "tool"
-        if is_result and self._is_after_result:
-            content = self.contents[-1]
-            content["parts"] += parts
+        said = self.contents[-1]["parts"] if is_result and self._is_after_result else None
+        if is_array(said):
+            content = self.contents[-1] = {**self.contents[-1], "parts": [*said, *parts]}
         else:
             content = {"role": "model" if message.role == "assistant" else "user", "parts": parts or [{"text": ""}]}
             self.contents.append(content)
