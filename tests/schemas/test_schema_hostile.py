@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from turnout.errors import InvalidToolError
-from turnout.schemas import SchemaMismatch, TypeSchema
+from turnout.schemas import SchemaMismatch, TypeSchema, make_strict, strict_obstacle
 
 
 @dataclass
@@ -160,3 +160,17 @@ def test_many_items_are_told_apart_at_once() -> None:
         with pytest.raises(SchemaMismatch, match="non-unique"):
             TypeSchema(schema).convert([*items, twin])
     assert TypeSchema[Any]({"uniqueItems": False}).convert([1, 1]) == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "properties": [None], "additionalProperties": False},
+        {"type": "object", "properties": {"a": {"enum": 3}}, "additionalProperties": False},
+        {"type": "object", "properties": 7, "additionalProperties": False},
+        {"type": "object", "properties": {"a": {"anyOf": {"b": 1}}}, "additionalProperties": False},
+    ],
+)
+def test_what_is_no_schema_is_not_strict(schema):
+    assert make_strict(schema) is None
+    assert strict_obstacle(schema)

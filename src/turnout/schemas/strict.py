@@ -95,6 +95,8 @@ def _make_strict(schema: JsonSchema) -> JsonSchema:
         raise _NotStrict(error.message) from None
     except RecursionError:
         raise _NotStrict("it is nested too deeply") from None
+    except (TypeError, AttributeError, KeyError, ValueError):  # a client may send anything as a schema
+        raise _NotStrict("it is no JSON schema") from None
     strict.check_size()
     return {**made, "$defs": definitions} if definitions else made
 

@@ -392,3 +392,15 @@ def test_what_json_cannot_hold_is_an_error_wherever_it_stands(monkeypatch):
     monkeypatch.setattr(json_values, "check_value", lambda *_: None)
     with pytest.raises(UnicodeEncodeError):
         encode_all(request)
+
+
+def test_a_tool_of_the_client_may_have_any_name():
+    body = encode_body(
+        ModelRequest(
+            messages=[Message.user("Hi")],
+            tools=(ToolSpec(name="f"),),
+            provider_options={"p": {"tools": [{"name": ["f"]}, {"name": "f", "cache_control": {"type": "ephemeral"}}]}},
+        )
+    )
+    assert body["tools"][0]["cache_control"] == {"type": "ephemeral"}
+    assert body["tools"][1:] == [{"name": ["f"]}]

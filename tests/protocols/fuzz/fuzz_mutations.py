@@ -238,7 +238,10 @@ def _break_payload(payload: bytes, chance: Random) -> bytes:
     found = re.fullmatch(rb'\{"bytes": ?"([A-Za-z0-9+/=]*)"\}', payload)
     if found is None or chance.random() < 0.2:
         return break_json(payload, chance)
-    inner = break_json(base64.b64decode(found[1]), chance)
+    try:
+        inner = break_json(base64.b64decode(found[1]), chance)
+    except ValueError:  # broken already
+        return payload[1:]
     return b'{"bytes": "' + base64.b64encode(inner) + b'"}'
 
 

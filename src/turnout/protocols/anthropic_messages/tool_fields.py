@@ -72,6 +72,6 @@ def merge_tools(mine: list[dict[str, Any]], theirs: list[Any]) -> list[Any]:
     ``{"name": "search", "cache_control": …}`` adds to the tool of that name; any other stands for itself.
     """
     added: dict[Any, dict[str, Any]] = {str(tool.get("name")): tool for tool in objects(theirs)}
-    names = {tool["name"] for tool in mine}
+    names = [tool["name"] for tool in mine]  # no set: a client may send a name that is a list
     merged: list[Any] = [merge_deep(tool, added.get(tool["name"], {})) for tool in mine]
     return merged + [tool for tool in theirs if not (is_object(tool) and tool.get("name") in names)]
