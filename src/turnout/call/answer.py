@@ -54,6 +54,7 @@ def finish_answer(
         is_output_pending=exchange.is_output_pending,
     )
     _measure(dispatch, exchange, answer)
+    dispatch.end()
     if exchange.account is not None:
         exchange.account.answered(answer, exchange.http.status)
     return answer
