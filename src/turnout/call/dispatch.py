@@ -26,7 +26,8 @@ from turnout.errors import (
 from turnout.fallback import summarise_failures
 from turnout.protocols import find_protocol
 from turnout.responses import Attempt, Warning
-from turnout.routing.resolution import retired_message, trace_candidate
+from turnout.routing.memo import find_route
+from turnout.routing.resolution import retired_message
 from turnout.routing.route import is_secret_header
 
 if TYPE_CHECKING:
@@ -83,6 +84,10 @@ class Dispatch:
                 return answer
         raise self._summarise()
 
+    def end(self) -> None:
+        """Let go of the last try, which holds this: what an answered call has made is freed at once."""
+        self._turn = None
+
     def _summarise(self) -> TurnoutError:
         last = self._failures[-1][1]
         if isinstance(last, BudgetError) and all(isinstance(error, BudgetError) for _, error in self._failures):
@@ -133,7 +138,7 @@ class Dispatch:
         if not shares_key(candidate, call.candidates[0]):
             api_key = None
             headers = {name: value for name, value in headers.items() if not is_secret_header(name)}
-        route, missing = trace_candidate(candidate, api_key=api_key, headers=headers, task=call.request.task)
+        route, missing = find_route(candidate, api_key=api_key, headers=headers, task=call.request.task)
         if missing and not plays_records(candidate.transport or self.runtime.transport):
             raise missing
         await self.launch(route)

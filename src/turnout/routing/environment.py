@@ -8,9 +8,12 @@ import threading
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from turnout.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 
 class Variable(NamedTuple):
@@ -41,7 +44,7 @@ _noted = Readings()
 
 
 @contextmanager
-def note_readings() -> Iterator[Readings]:
+def note_readings() -> Generator[Readings]:
     """Note what this thread reads inside of the ``with``: the variables, and whether it reads other files."""
     _noted.readings, _noted.has_files, _noted.is_on = [], False, True
     try:
