@@ -9,6 +9,7 @@ from msgspec import field, structs
 from turnout.errors import InvalidInputError
 from turnout.messages import Image, Message, Text
 from turnout.requests import ImageRequest, read_provider_options
+from turnout.responses import Warning
 from turnout.tasks.options import TaskOptions, check_names, read_text, read_word
 from turnout.tasks.result import TaskResult
 from turnout.usage import Cost
@@ -92,7 +93,7 @@ async def generate_image(
         request = structs.replace(
             request, messages=[Message("user", [*content])], mask=None if mask is None else loaded[-1]
         )
-    return _finish(await send_prepared(prepared, request))
+    return _finish(await send_prepared(prepared, request), count)
 
 
 def generate_image_sync(model: ModelSpec | list[ModelSpec], prompt: str, **arguments: Any) -> GeneratedImages:
@@ -121,10 +122,13 @@ def _name_items(items: list[Any], *, several: bool) -> list[tuple[str, Any]]:
     return [(f"images[{at}]" if several else "images", item) for at, item in enumerate(items)]
 
 
-def _finish(answer: Answer) -> GeneratedImages:
+def _finish(answer: Answer, count: int) -> GeneratedImages:
     from turnout.tasks.sending import describe
 
     response = cast("ImageResponse", answer.response)
+    if len(response.images) < count:
+        what = f"{count} pictures were asked for, and the provider sent {len(response.images)}: call again for the rest"
+        answer.warnings.append(Warning("fewer_results", what))
     told = describe(answer)
     if response.image_input_tokens:  # the catalog has the price of text that goes in, and none of pictures
         told["cost"] = Cost(output=answer.cost.output)

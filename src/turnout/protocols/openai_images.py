@@ -6,6 +6,7 @@ that hold pictures). A picture comes as base64 or as a URL, whichever the provid
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from turnout.errors import InvalidInputError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["decode", "decode_error", "encode"]
 
+_LINK = re.compile(r"https?://", re.IGNORECASE)
 _MAKING, _CHANGING = "/images/generations", "/images/edits"
 
 
@@ -88,10 +90,14 @@ def decode(body: bytes, route: Route) -> ImageResponse:
 
 def _read_image(item: dict[str, Any], answer: dict[str, Any], body: bytes, route: Route) -> Image:
     written, url = item.get("b64_json"), item.get("url")
+    if not written and isinstance(url, str) and url:
+        if _LINK.match(url):
+            return Image(url=url)
+        if url[:5].lower() != "data:":
+            raise refuse("a picture at a URL that is neither http nor https", body, route)
+        written = url
     data = read_base64(written, "a picture", body, route) if isinstance(written, str) else b""
     if not data:
-        if isinstance(url, str) and url:
-            return Image(url=url)
         raise refuse("a picture that has neither bytes nor a URL", body, route)
     form = as_text(item.get("output_format")) or as_text(answer.get("output_format"))
     told = None if form is None else "image/svg+xml" if form == "svg" else f"image/{form}"

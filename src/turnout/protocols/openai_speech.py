@@ -6,9 +6,11 @@ in JSON (``audio_data``; https://docs.mistral.ai/studio/audio/text-to-speech/gen
 
 from __future__ import annotations
 
+from codecs import utf_8_decode
 from typing import TYPE_CHECKING
 
 from turnout.errors import InvalidInputError
+from turnout.media import sniff_media_type
 from turnout.messages import Audio, Message
 from turnout.protocols.answer_bodies import refuse
 from turnout.protocols.error_bodies import is_web_page
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["decode", "decode_error", "encode"]
 
+_LOOKED_AT = 256
 _AUDIO_FIELDS = ("audio_data", "audio")
 
 
@@ -65,7 +68,7 @@ def decode(body: bytes, route: Route) -> SpeechResponse:
         audio, usage = read_base64(written, "sound", body, route), value.get("usage")
         if not audio:
             raise refuse("no sound", body, route)
-    elif is_array(value) or is_web_page(quote(body, route.secrets)):
+    elif is_array(value) or _is_text(body) or is_web_page(quote(body, route.secrets)):
         raise_foreign(body, route, "sound", "speech")
     return SpeechResponse(
         message=Message("assistant", [Audio(data=audio)]),
@@ -73,3 +76,14 @@ def decode(body: bytes, route: Route) -> SpeechResponse:
         usage=read_token_usage(usage),
         audio=audio,
     )
+
+
+def _is_text(body: bytes) -> bool:
+    """Tell whether the body is what people read, such as a message of a proxy; no sound is."""
+    if sniff_media_type(body):
+        return False
+    try:
+        told, _ = utf_8_decode(body[:_LOOKED_AT], "strict", False)  # a letter may be cut at its end
+    except UnicodeDecodeError:
+        return False
+    return all(letter.isprintable() or letter.isspace() for letter in told)
