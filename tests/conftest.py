@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+from planted_keys import WATCH, judging, watching
 from provider import KEY, Provider
 from turnout.agent.runtime import default_runtime
 
@@ -27,6 +28,29 @@ def shared_cache() -> Iterator[Path]:
         patch.setenv("XDG_CACHE_HOME", str(folder))
         patch.setenv("TURNOUT_LOCAL_THREADS", "1")  # two threads on two busy processors are ten times slower than one
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def leaks_are_watched() -> Iterator[None]:
+    """Watch for planted keys, and let no connection of this process leave the machine."""
+    with watching():
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Look at what the test printed and did not read itself."""
+    report = yield
+    for name, text in report.sections:
+        WATCH.look(name, text)
+    return report
+
+
+@pytest.fixture(autouse=True)
+def planted_keys_stay_hidden(tmp_path: Path) -> Iterator[None]:
+    """Fail a test that lets a planted key out."""
+    with judging(tmp_path):
+        yield
 
 
 @pytest.fixture(autouse=True)
