@@ -486,3 +486,11 @@ def test_a_record_of_sources_brings_no_other_field_of_the_answer():
     body = make_body({"groundingMetadata": None, "finishReason": "SAFETY"})
     again = decode(render_response(decode(json.dumps(body).encode(), make_route())), make_route())
     assert again.finish_reason == "stop"
+
+
+def test_a_picture_that_is_none_is_left_out_of_an_answer_that_is_served():
+    response = ModelResponse(
+        message=Message("assistant", [Text("See"), Image(url="data:image/png;base64,no!")]), finish_reason="stop"
+    )
+    told = json.loads(render_response(response))
+    assert told["candidates"][0]["content"]["parts"] == [{"text": "See"}]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from turnout.chunks import ReasoningDelta, RefusalDelta, ServerToolChunk, TextDelta, ToolCallEnd
+from turnout.errors import InvalidInputError
 from turnout.messages import Media, Reasoning, Refusal, ServerTool, Text, ToolCall
 from turnout.protocols.gemini.media_parts import write_media
 from turnout.protocols.gemini.outgoing import METADATA
@@ -134,9 +135,14 @@ def _write_part(part: Part) -> _Wire | None:
         return _write_call(part)
     if isinstance(part, ServerTool):
         return part.data if part.name in part.data and part.name not in METADATA else None
-    if isinstance(part, Media):
+    return _write_media(part) if isinstance(part, Media) else None
+
+
+def _write_media(part: Media) -> _Wire | None:
+    try:
         return {**write_media(part, "the answer", is_vertex=False), **_find_own(part)}
-    return None
+    except InvalidInputError:  # its provider wrote what is no media, and no client could read it
+        return None
 
 
 def _write_rest(part: Part) -> _Wire | None:
