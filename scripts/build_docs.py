@@ -412,7 +412,13 @@ def render_formats(listings: Sequence[Listing]) -> str:
         share = f"{100 * len(providers) / total:.2f} %"
         lines.append(f"| `{name}`{mark} | {len(providers):,} | {share} | {len(set(providers))} |")
     lines += ["", "## Quirks", "", "How a provider, or one model of it, departs from its wire format: the fields of"]
-    lines += ["`Quirks`, which a row of [your own](catalog.md) can set too.", "", "| Field | Default | Meaning |"]
+    lines += [
+        "`Quirks`, which a row of [your own](catalog.md) can set too. What a provider has in `quirks_by_protocol`"
+    ]
+    lines += [
+        "is laid over its `quirks` in that wire format alone; a field left at its default there takes nothing back."
+    ]
+    lines += ["", "| Field | Default | Meaning |"]
     lines += ["| --- | --- | --- |"]
     usual = Quirks()
     for name, meaning in field_docs(Quirks).items():

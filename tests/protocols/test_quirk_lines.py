@@ -16,7 +16,11 @@ import pytest
 
 from provider import Provider, reply
 from turnout import Agent, ModelConfig, catalog
+from turnout.adaptation import adapt
+from turnout.messages import Image, Message
+from turnout.protocols.bedrock_converse import encode
 from turnout.protocols.openai_chat import StreamDecoder, decode
+from turnout.requests import ModelRequest, ModelSettings, ReasoningEffort, ToolSpec
 from turnout.routing import resolve
 from turnout.routing.model import Candidate
 from turnout.routing.resolution import trace_candidate
@@ -210,6 +214,7 @@ LINES: dict[str, tuple[Row | str, ...]] = {
     "image URL vs base64": (
         Row("ovhcloud/qwen3.8-27b", "takes_media_urls", (), "openai_responses"),
         Row("ovhcloud/qwen3.8-27b", "max_body_bytes", 2_000_000),
+        HERE + "test_ovhclouds_responses_get_pictures_as_base64_and_no_field_that_they_lack",
         Row("anthropic/claude-opus-5", "takes_media_urls", ("image", "pdf")),
         Row("ollama-cloud/gemma4:31b", "takes_media_urls", ()),
         "tests/call/test_call_media.py::test_urls_that_the_provider_does_not_take_become_bytes",
@@ -362,3 +367,61 @@ async def test_an_id_in_other_letters_is_tried_as_the_catalog_spells_it(
     provider.script(reply({"error": {"message": "no such model"}}, 404), reply())
     await Agent(model=row.id.lower()).generate("Hi")
     assert [request.json["model"] for request in provider.requests] == [row.short_id.lower(), row.short_id]
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 8
+
+
+async def test_ovhclouds_responses_get_pictures_as_base64_and_no_field_that_they_lack(provider: Provider) -> None:
+    said = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "A cat."}]}
+    provider.script(reply({"id": "r", "model": "m", "status": "completed", "output": [said]}))
+    with Provider() as files:
+        files.script(reply(PNG, content_type="image/png"))
+        response = await Agent(
+            model=ModelConfig(id="ovhcloud/qwen3.8-27b", protocol="openai_responses"),
+            instructions="Be brief.",
+            media={"allow_private_urls": True},
+        ).generate(Message.user("See", Image(f"{files.url}/cat.png")), settings={"service_tier": "flex"})
+    (request,) = provider.requests
+    assert request.path.endswith("/v1/responses")
+    assert response.text == "A cat."
+    assert {"store": False, "instructions": "Be brief."}.items() <= request.json.items()
+    assert not {"service_tier", "include"} & request.json.keys()
+    picture = request.json["input"][-1]["content"][1]
+    assert picture["image_url"].startswith("data:image/png;base64,")
+    assert [warning.code for warning in response.warnings] == ["dropped_setting"]
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "told"),
+    [
+        ("us.openai.gpt-6-sol", "none", {"reasoning": {"effort": "none"}}),
+        ("us.openai.gpt-6-sol", "minimal", {"reasoning": {"effort": "low"}}),
+        ("openai.gpt-oss-120b-1:0", "high", {"reasoning_effort": "high"}),
+        ("us.xai.grok-4.6", "xhigh", {"reasoning": {"effort": "xhigh"}}),
+        ("amazon.nova-2-lite-v1:0", "low", {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "low"}}),
+        ("qwen.qwen3-32b-v1:0", "low", {"reasoning_config": "high"}),
+        ("zai.glm-5", "none", None),
+        ("global.moonshotai.kimi-k3", "high", None),
+    ],
+)
+def test_bedrocks_models_are_told_in_their_own_words(
+    model: str, effort: ReasoningEffort, told: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "k")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    settings = ModelSettings(reasoning_effort=effort)
+    encoded = encode(ModelRequest(messages=[Message.user("Hi")], settings=settings), resolve(f"amazon-bedrock/{model}"))
+    assert json.loads(encoded.body).get("additionalModelRequestFields") == told
+
+
+def test_llama_at_bedrock_gets_no_tool_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "k")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    route = resolve("amazon-bedrock/us.meta.llama3-3-70b-instruct-v1:0")
+    for choice in ("auto", "required", "f"):
+        asked = ModelRequest(messages=[Message.user("Hi")], tools=(ToolSpec(name="f"),), tool_choice=choice)
+        adapted = adapt(asked, route)
+        body = json.loads(encode(adapted.request, route).body)
+        assert list(body["toolConfig"]) == ["tools"]
+        assert [warning.code for warning in adapted.warnings] == ["prompted_tool_choice"] * (choice != "auto")
