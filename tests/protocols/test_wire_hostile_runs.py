@@ -89,3 +89,12 @@ async def test_thoughts_without_a_record_stay_with_who_had_them(
     await Agent(model=models, tools=[weather], max_retries=0).generate("Hi")
     first, own = [message for message in second.requests[-1].json["messages"] if message["role"] == "assistant"]
     assert (first["reasoning_content"], own["reasoning_content"]) == ("", "STATE")
+
+
+async def test_betas_of_the_options_and_of_the_headers_are_sent_both(provider: Provider):
+    provider.script(reply(DONE["anthropic_messages"]))
+    model = {**config(provider, "anthropic_messages", "one"), "headers": {"Anthropic-Beta": "a, b"}}
+    await Agent(model=model).generate("Hi", provider_options={"one": {"anthropic_beta": ["c", "a"]}})
+    await Agent(model=model).generate("Hi")
+    assert [request.headers["anthropic-beta"] for request in provider.requests] == ["c,a,b", "a, b"]
+    assert "anthropic_beta" not in provider.requests[0].json

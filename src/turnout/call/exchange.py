@@ -181,7 +181,7 @@ def build_request(route: Route, encoded: EncodedRequest, clock: Clock) -> HTTPRe
     """Return the HTTP request of `encoded`, signed where the route says so."""
     deadline, kind = clock.until_head()
     url = encoded.url or route.url
-    headers = {"user-agent": USER_AGENT, **encoded.headers, **route.headers}
+    headers = {"user-agent": USER_AGENT, **encoded.headers, **route.headers, **encoded.joined_headers}
     if route.sign is not None:
         headers |= route.sign("POST", url, headers, encoded.body)
     return HTTPRequest(

@@ -71,6 +71,8 @@ class EncodedRequest(Struct, frozen=True, kw_only=True):
     warnings: tuple[Warning, ...] = ()
     url: str | None = None
     """The endpoint, where it depends on the request; `None`: the route's own."""
+    joined_headers: dict[str, str] = {}
+    """Lists that hold what the route's own header of the same name has, and so go in its place."""
 
 
 class StreamDecoder(Protocol):

@@ -332,7 +332,7 @@ def test_options_win_and_some_are_no_fields():
     body = json.loads(encoded.body)
     assert (body["metadata"], body["max_tokens"]) == ({"user_id": "u"}, 9)
     assert "anthropic_beta" not in body
-    assert encoded.headers["anthropic-beta"] == "a,b"
+    assert encoded.joined_headers["anthropic-beta"] == "a,b"
     with pytest.raises(InvalidInputError, match="cannot be set here"):
         encode_all(ask(options={"stream": True}))
     assert "stream" not in encode_body(ask(options={"stream": False}))

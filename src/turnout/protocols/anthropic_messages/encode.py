@@ -74,11 +74,12 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         "content-type": "application/json",
         "accept": variant.stream_type if request.stream else "application/json",
         **({"anthropic-version": API_VERSION} if variant is DIRECT else {}),
-        **place_betas(body, route, variant),
     }
+    betas = place_betas(body, route, variant)
     return EncodedRequest(
         body=write_body(address(body, route, variant, is_stream=request.stream)),
         headers=headers,
+        joined_headers=betas,
         translated=_find_translated(translated, body, options),
         fields=FIELDS,
         warnings=tuple(warnings),

@@ -81,15 +81,17 @@ def address(body: dict[str, Any], route: Route, variant: Variant, *, is_stream: 
 def place_betas(body: dict[str, Any], route: Route, variant: Variant) -> dict[str, str]:
     """Move ``anthropic_beta`` to where its place wants it; return the headers that this makes.
 
-    It may come as a field of `provider_options` or as the header ``anthropic-beta``, and is a header everywhere but on
-    Bedrock, which has it in the body.
+    It may come as a field of `provider_options` and as the header ``anthropic-beta``, of which both are sent, and is a
+    header everywhere but on Bedrock, which has it in the body.
     """
     asked = body.pop("anthropic_beta", None)
     betas = [item for item in (asked if is_array(asked) else [asked]) if isinstance(item, str)]
-    if variant.has_beta_field:
-        told = route.headers.get("anthropic-beta", "")
-        betas += [name.strip() for name in told.split(",") if name.strip()]
-        if betas:
-            body["anthropic_beta"] = betas
+    told = route.headers.get("anthropic-beta", "")
+    if not (variant.has_beta_field or betas):
         return {}
-    return {"anthropic-beta": ",".join(betas)} if betas else {}
+    betas = list(dict.fromkeys([*betas, *(name.strip() for name in told.split(",") if name.strip())]))
+    if not variant.has_beta_field:
+        return {"anthropic-beta": ",".join(betas)}
+    if betas:
+        body["anthropic_beta"] = betas
+    return {}
