@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-
-from msgspec import Struct
+from typing import TYPE_CHECKING, Any
 
 from turnout.errors import AuthenticationError, ContentFilterError, ContextLengthError
 from turnout.protocols.json_reading import is_object, try_read_json
@@ -55,6 +53,7 @@ _TOKEN = re.compile(r"[A-Za-z_]\w*(?:\[\d*\]|\.\w+)+")
 _LEADING = re.compile(r"(?:^|errors: )([A-Za-z_]\w*(?:\[\d*\]|\.\w+)*): ")
 _AT = re.compile(r"unknown name \"(\w+)\" at '([\w.\[\]]+)'", re.IGNORECASE)  # Google
 _WRAPPERS = frozenset({"body", "request", "generatecontentrequest"})
+_MOST_READ = 2000
 _PLAIN_WORDS = frozenset({"format", "type", "schema", "thinking", "tools"})
 """Last steps of places that are everyday words, and tell nothing where they stand alone."""
 
@@ -81,7 +80,7 @@ def refused_field(
     """
     if isinstance(error, (ContextLengthError, ContentFilterError, AuthenticationError)):
         return None
-    message = " ".join(error.message.split())  # the patterns would take for ever on a long row of blanks
+    message = " ".join(error.message[:_MOST_READ].split())  # a long row of blanks would take the patterns for ever
     own = _Own(added, translated, fields, body)
     if error.status in _TELLING:
         for feature, words in _WORDS.items():
@@ -100,13 +99,19 @@ def refused_field(
     return found if found is not None or named else _search(message, own)
 
 
-class _Own(Struct, frozen=True):
-    """The fields of a request that turnout may leave out."""
+class _Own:
+    """The fields of a request that turnout may leave out: top-level ones by `names`, and `places` of `fields`."""
 
-    added: frozenset[str]
-    translated: frozenset[str]
-    fields: WireFields
-    body: bytes
+    def __init__(self, added: frozenset[str], translated: frozenset[str], fields: WireFields, body: bytes) -> None:
+        self.names = added | translated
+        self.fields = fields
+        sent = try_read_json(body) if fields.optional else None
+        told = [place for place, lessons in fields.lessons.items() if not self.names.isdisjoint(lessons)]
+        self.places = told + [place for place in fields.optional if is_object(sent) and self._holds(sent, place)]
+
+    def _holds(self, sent: dict[str, Any], place: str) -> bool:
+        """Whether a nested field was sent, inside one that is not the user's own."""
+        return not self.names.isdisjoint(place.replace("[]", "").split(".")) and holds(sent, place)
 
     def find(self, named: str, *, is_told: bool = False) -> str | None:
         """Return the place that a server means by `named`: as this wire spells it, or as a reader of it may have.
@@ -116,31 +121,21 @@ class _Own(Struct, frozen=True):
         steps = _read_steps(named)
         while len(steps) > 1 and steps[0] in _WRAPPERS:
             del steps[0]
-        places = [place for place in (*self.fields.lessons, *self.fields.optional) if self._may_go(place)]
-        exact = next((place for place in places if _is_same(steps, _read_steps(place))), None)
+        exact = next((place for place in self.places if _is_same(steps, _read_steps(place))), None)
         if exact is not None or not steps:
             return exact
         if len(steps) == 1:
-            alone = [place for place in places if is_told or steps[0] not in _PLAIN_WORDS]
+            alone = [place for place in self.places if is_told or steps[0] not in _PLAIN_WORDS]
             ending = next((place for place in alone if _read_steps(place)[-1:] == steps), None)
             if ending is not None:
                 return ending
-        top = next((name for name in sorted(self.added | self.translated) if _read_steps(name) == steps[:1]), None)
+        top = next((name for name in sorted(self.names) if _read_steps(name) == steps[:1]), None)
         is_inside = len(steps) > 1 and top in self.fields.lessons  # a schema, say: the user's own
         return None if is_inside else top
 
     def find_tops(self) -> list[str]:
         """Return the top-level fields whose refusal teaches something, other spellings among them."""
-        return [place for place in self.fields.lessons if "." not in place and self._may_go(place)]
-
-    def _may_go(self, place: str) -> bool:
-        own = self.added | self.translated
-        if place in self.fields.lessons:
-            return not own.isdisjoint(self.fields.lessons[place])
-        if own.isdisjoint(place.replace("[]", "").split(".")):
-            return False
-        sent = try_read_json(self.body)
-        return is_object(sent) and holds(sent, place)
+        return [place for place in self.places if "." not in place]
 
 
 def _read_steps(named: str) -> list[str]:
@@ -173,10 +168,10 @@ def _search(message: str, own: _Own) -> str | None:
         if place is not None and _is_unknown(token, message):
             return place
     rest = _TOKEN.sub("", message)
-    for name in sorted({*own.translated, *own.find_tops()}):
+    for name in sorted({*own.names, *own.find_tops()}):
         if _is_unknown(name, rest):
             return name
-    words = {place.rpartition(".")[2] for place in (*own.fields.lessons, *own.fields.optional) if "." in place}
+    words = {place.rpartition(".")[2] for place in own.places if "." in place}
     known = [word for word in sorted(words) if own.find(word) is not None and _is_unknown(word, rest)]
     return own.find(known[0]) if known else None
 

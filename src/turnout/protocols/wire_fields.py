@@ -79,10 +79,6 @@ def holds(body: dict[str, Any], place: str) -> bool:
     holders = [body]
     *way, last = place.split(".")
     for step in way:
-        name = step.removesuffix("[]")
-        holders = [each for holder in holders for each in _look_into(holder.get(name))]
+        inner = [holder.get(step.removesuffix("[]")) for holder in holders]
+        holders = [each for value in inner for each in objects(value if step.endswith("[]") else [value])]
     return any(last in holder for holder in holders)
-
-
-def _look_into(value: object) -> list[dict[str, Any]]:
-    return [value] if is_object(value) else objects(value)
