@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, TypeVar, cast
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -262,6 +262,31 @@ def merge_deep(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, A
         else:
             merged[key] = value
     return merged
+
+
+class OptionsHolder(Protocol):
+    """A request, a message or a part: anything with `provider_options`."""
+
+    @property
+    def provider_options(self) -> dict[str, dict[str, Any]]:
+        """Fields by the provider that they are for, or ``"*"`` for all."""
+        ...
+
+
+def merge_options(holder: OptionsHolder, *keys: str) -> dict[str, Any]:
+    """Return the fields of `holder` under `keys`, merged: a later key wins. Nested ones stay those of `holder`."""
+    options = holder.provider_options
+    merged: dict[str, Any] = {}
+    if options:
+        for key in keys:
+            if key in options:
+                merged = merge_deep(merged, options[key])
+    return merged
+
+
+def read_options(holder: OptionsHolder, provider: str) -> dict[str, Any]:
+    """Return the fields that `holder` has for `provider`: those for all (``"*"``), over them those for it."""
+    return merge_options(holder, "*", provider)
 
 
 _NO_SETTINGS = ModelSettings()

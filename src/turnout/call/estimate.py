@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from turnout.messages import Audio
-from turnout.requests import ImageRequest
+from turnout.requests import ImageRequest, read_options
 
 if TYPE_CHECKING:
     from turnout.catalog.types import Model
@@ -64,7 +64,7 @@ def expect_output_tokens(request: ModelRequest, route: Route, facts: Model) -> i
     """Return how many tokens the answer (or all answers, where ``n`` asks for several) may have at most."""
     if request.task in ("embedding", "rerank"):
         return 0
-    options = {**request.provider_options.get("*", {}), **request.provider_options.get(route.provider, {})}
+    options = read_options(request, route.provider)
     if isinstance(request, ImageRequest):
         count = _as_limit(options.get("n")) or request.count
         return count * expect_image_tokens(options.get("size", request.size))

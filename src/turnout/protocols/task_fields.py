@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from turnout.protocols import EncodedRequest
 from turnout.protocols.json_values import check_value, write_body
 from turnout.protocols.multipart import FormFile, encode_form
-from turnout.requests import merge_deep
+from turnout.requests import merge_deep, read_options
 from turnout.responses import Warning
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class TaskFields:
 
     def merge(self, request: ModelRequest) -> dict[str, Any]:
         """Return the fields with the provider options of `request` merged in. Raises `InvalidInputError`."""
-        options = _find_options(request, self._route)
+        options = read_options(request, self._route.provider)
         if options:
             check_value(options, f"provider_options[{self._route.provider!r}]")
         return merge_deep(self._values, options)
@@ -72,7 +72,7 @@ class TaskFields:
     def _finish(
         self, request: ModelRequest, body: bytes, content_type: str, accept: str, url: str | None = None
     ) -> EncodedRequest:
-        chosen = _find_options(request, self._route).keys()
+        chosen = read_options(request, self._route.provider).keys()
         return EncodedRequest(
             body=body,
             headers={"content-type": content_type, "accept": accept},
@@ -81,7 +81,3 @@ class TaskFields:
             warnings=tuple(self._warnings),
             url=url,
         )
-
-
-def _find_options(request: ModelRequest, route: Route) -> dict[str, Any]:
-    return merge_deep(request.provider_options.get("*", {}), request.provider_options.get(route.provider, {}))

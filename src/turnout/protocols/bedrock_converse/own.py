@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from turnout.protocols.json_values import check_value
-from turnout.requests import merge_deep
+from turnout.requests import merge_options
+
+if TYPE_CHECKING:
+    from turnout.requests import OptionsHolder
 
 NAME = "bedrock_converse"
 """The key in `provider_options` for what holds on this wire whoever speaks it; clients of this wire say such things."""
-
-
-class _Carrier(Protocol):
-    @property
-    def provider_options(self) -> dict[str, dict[str, Any]]: ...
 
 
 def keep_own(fields: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -21,16 +19,12 @@ def keep_own(fields: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {NAME: fields} if fields else {}
 
 
-def read_own(carrier: _Carrier, provider: str, where: str) -> dict[str, Any]:
+def read_own(holder: OptionsHolder, provider: str, where: str) -> dict[str, Any]:
     """Return the fields that a request, message or part has for `provider` on this wire; the more telling key wins.
 
     Raises `InvalidInputError` that begins with `where` for what is no JSON.
     """
-    options = carrier.provider_options
-    merged: dict[str, Any] = {}
-    if options:
-        for key in ("*", NAME, provider):
-            if key in options:
-                merged = merge_deep(merged, options[key])
+    merged = merge_options(holder, "*", NAME, provider)
+    if merged:
         check_value(merged, f"{where}.provider_options" if where else "provider_options")
     return merged

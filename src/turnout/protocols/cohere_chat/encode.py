@@ -10,7 +10,7 @@ from turnout.protocols.cohere_chat.outgoing import write_messages
 from turnout.protocols.cohere_chat.settings import write_settings
 from turnout.protocols.json_values import check_value, write_body
 from turnout.protocols.wire_fields import WireFields, leave_out
-from turnout.requests import merge_deep
+from turnout.requests import merge_deep, read_options
 from turnout.routing.hosts import join_path
 from turnout.schemas import inline_refs
 
@@ -57,7 +57,7 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         leave_out(body, refused, warnings)
     if request.stream:
         body["stream"] = True
-    options = merge_deep(request.provider_options.get("*", {}), request.provider_options.get(route.provider, {}))
+    options = read_options(request, route.provider)
     if options:
         where = f"provider_options[{route.provider!r}]"
         check_value(options, where)

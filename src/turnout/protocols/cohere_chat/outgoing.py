@@ -11,13 +11,14 @@ from turnout.messages import Image, Media, Message, Reasoning, Refusal, Role, Se
 from turnout.protocols.json_reading import is_object
 from turnout.protocols.json_values import check_value
 from turnout.protocols.media_bytes import encode_media
-from turnout.requests import merge_deep
+from turnout.requests import merge_deep, read_options
 from turnout.responses import Warning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from turnout.messages import Part
+    from turnout.requests import OptionsHolder
 
 _Wire = dict[str, Any]
 _ROLES = frozenset(get_args(Role))
@@ -44,17 +45,16 @@ def write_messages(messages: list[Message], provider: str, warnings: list[Warnin
             told = f"{where}: the name of the speaker was left out: cohere_chat has no field for it"
             warnings.append(Warning("dropped_part", told))
         written = _write(message, where, provider, warnings)
-        options = read_options(message, provider, where)
+        options = _read_options(message, provider, where)
         wire += [merge_deep(each, options) for each in written] if options else written
     return wire
 
 
-def read_options(part: Message | Media | Text | ToolCall | ToolResult, provider: str, where: str) -> _Wire:
-    """Return the fields of its own that a message or part has for `provider`: those for all, over them those for it."""
-    if not part.provider_options:
-        return {}
-    options = merge_deep(part.provider_options.get("*", {}), part.provider_options.get(provider, {}))
-    check_value(options, f"{where}.provider_options[{provider!r}]")
+def _read_options(holder: OptionsHolder, provider: str, where: str) -> _Wire:
+    """Return the fields that a message or part has for `provider`. Raises `InvalidInputError` for what is no JSON."""
+    options = read_options(holder, provider)
+    if options:
+        check_value(options, f"{where}.provider_options[{provider!r}]")
     return options
 
 
@@ -81,7 +81,7 @@ def _write(message: Message, where: str, provider: str, warnings: list[Warning])
 
 def _write_result(part: ToolResult, where: str, provider: str) -> _Wire:
     written = {"role": "tool", "tool_call_id": part.call_id, "content": part.content}
-    return merge_deep(written, read_options(part, provider, where))
+    return merge_deep(written, _read_options(part, provider, where))
 
 
 def _write_parts(parts: Sequence[Part], where: str, provider: str) -> str | list[_Wire]:
@@ -94,10 +94,10 @@ def _write_parts(parts: Sequence[Part], where: str, provider: str) -> str | list
 
 def _write_part(part: Part, where: str, provider: str) -> _Wire:
     if isinstance(part, Text):
-        return merge_deep({"type": "text", "text": part.text}, read_options(part, provider, where))
+        return merge_deep({"type": "text", "text": part.text}, _read_options(part, provider, where))
     if isinstance(part, Image):
         written = {"type": "image_url", "image_url": {"url": _write_url(part, where)}}
-        return merge_deep(written, read_options(part, provider, where))
+        return merge_deep(written, _read_options(part, provider, where))
     if isinstance(part, Media):
         raise InvalidInputError(
             f"{where}: cohere_chat carries no {type(part).__name__}: send its text, or pass it as `documents` in"
@@ -125,7 +125,7 @@ def _write_assistant(parts: list[Part], where: str, provider: str, warnings: lis
     for index, part in enumerate(parts):
         place = f"{where}.content[{index}]"
         if isinstance(part, (Text, Refusal)):
-            options = read_options(part, provider, place) if isinstance(part, Text) else {}
+            options = _read_options(part, provider, place) if isinstance(part, Text) else {}
             content.append(merge_deep({"type": "text", "text": part.text}, options))
             citations += [each for each in part.citations if "sources" in each] if isinstance(part, Text) else []
         elif isinstance(part, Reasoning) and part.provider in (None, provider):
@@ -169,4 +169,4 @@ def _write_call(call: ToolCall, where: str, provider: str) -> _Wire:
     else:
         arguments = call.invalid_arguments
     written: _Wire = {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
-    return merge_deep(written, read_options(call, provider, where))
+    return merge_deep(written, _read_options(call, provider, where))

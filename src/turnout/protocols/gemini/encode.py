@@ -11,7 +11,7 @@ from turnout.protocols.gemini.settings import write_settings
 from turnout.protocols.json_reading import is_array, is_object
 from turnout.protocols.json_values import check_value, write_body
 from turnout.protocols.wire_fields import WireFields, leave_out
-from turnout.requests import merge_deep
+from turnout.requests import merge_deep, read_options
 
 if TYPE_CHECKING:
     from turnout.requests import ModelRequest
@@ -57,9 +57,7 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         translated |= add_tools(body, request, route)
     if refused:
         leave_out(body, refused, warnings)
-    options = request.provider_options.get(route.provider, {})
-    if "*" in request.provider_options:
-        options = merge_deep(request.provider_options["*"], options)
+    options = read_options(request, route.provider)
     if options:
         check_value(options, f"provider_options[{route.provider!r}]")
         body = _merge_options(body, options)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from turnout.requests import merge_deep
+from turnout.requests import merge_options
+
+if TYPE_CHECKING:
+    from turnout.requests import OptionsHolder
 
 NAME = "gemini"
 """The key in `provider_options` for what a client said on this wire, whoever answers it."""
-
-
-class _Carrier(Protocol):
-    @property
-    def provider_options(self) -> dict[str, dict[str, Any]]: ...
 
 
 def own_key(provider: str) -> str:
@@ -25,12 +23,6 @@ def keep_own(fields: dict[str, Any], provider: str | None) -> dict[str, dict[str
     return {own_key(provider) if provider else NAME: fields} if fields else {}
 
 
-def read_own(carrier: _Carrier, provider: str) -> dict[str, Any]:
+def read_own(holder: OptionsHolder, provider: str) -> dict[str, Any]:
     """Return the fields that a message or part has for `provider` on this wire; the more telling key wins."""
-    options = carrier.provider_options
-    merged: dict[str, Any] = {}
-    if options:
-        for key in ("*", NAME, own_key(provider), provider):
-            if key in options:
-                merged = merge_deep(merged, options[key])
-    return merged
+    return merge_options(holder, "*", NAME, own_key(provider), provider)

@@ -11,7 +11,7 @@ from turnout.protocols.json_values import check_value, write_body
 from turnout.protocols.openai_chat.outgoing import write_messages
 from turnout.protocols.openai_chat.settings import write_settings
 from turnout.protocols.wire_fields import WireFields, leave_out
-from turnout.requests import merge_deep
+from turnout.requests import merge_deep, read_options
 from turnout.responses import Warning
 
 if TYPE_CHECKING:
@@ -63,9 +63,7 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         translated.add(_THOUGHTS)
     if refused:
         leave_out(body, refused, warnings)
-    options = request.provider_options.get(route.provider, {})
-    if "*" in request.provider_options:
-        options = merge_deep(request.provider_options["*"], options)
+    options = read_options(request, route.provider)
     if options:
         body = _merge_options(body, options, request, route.provider)
     encoded = write_body(body)

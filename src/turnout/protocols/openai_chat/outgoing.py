@@ -11,7 +11,7 @@ from turnout.messages import Media, Message, Refusal, Role, ServerTool, Text, To
 from turnout.protocols.json_values import check_value
 from turnout.protocols.openai_chat.media_parts import write_media
 from turnout.protocols.openai_chat.thoughts import write_thoughts
-from turnout.requests import merge_deep
+from turnout.requests import merge_deep, read_options
 from turnout.responses import Warning
 
 if TYPE_CHECKING:
@@ -46,12 +46,6 @@ def write_messages(messages: list[Message], route: Route, warnings: list[Warning
             written = [merge_deep(each, options) for each in written]
         wire += written
     return wire
-
-
-def read_options(message: Message | Media | Text | ToolCall | ToolResult, provider: str) -> _Wire:
-    """Return the fields of its own that a message or part has for `provider`: those for all, over them those for it."""
-    options = message.provider_options
-    return merge_deep(options.get("*", {}), options.get(provider, {})) if options else {}
 
 
 def merge_system_messages(messages: list[Message], provider: str) -> list[Message]:

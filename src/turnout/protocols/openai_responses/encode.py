@@ -11,7 +11,7 @@ from turnout.protocols.json_values import check_value, write_body
 from turnout.protocols.openai_responses.input_items import write_input
 from turnout.protocols.openai_responses.settings import write_settings
 from turnout.protocols.wire_fields import WireFields, leave_out
-from turnout.requests import merge_deep
+from turnout.requests import merge_deep, read_options
 
 if TYPE_CHECKING:
     from turnout.requests import ModelRequest
@@ -47,7 +47,7 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
     """
     warnings: list[Warning] = []
     refused = dropped.union(route.quirks.rejected_fields)
-    options = _read_options(request, route)
+    options = read_options(request, route.provider)
     instructions, items = write_input(request.messages, route, warnings)
     body: dict[str, Any] = {"model": route.model, "input": items}
     if instructions is not None:
@@ -85,13 +85,6 @@ def _own_fields(options: dict[str, Any]) -> set[str]:
     if is_object(text) and "format" not in text:
         own.discard("text")
     return own | {"response_format"} if "text" in own else own
-
-
-def _read_options(request: ModelRequest, route: Route) -> dict[str, Any]:
-    options = request.provider_options.get(route.provider, {})
-    if "*" in request.provider_options:
-        options = merge_deep(request.provider_options["*"], options)
-    return options
 
 
 def _stay_stateless(

@@ -10,10 +10,10 @@ from turnout.errors import InvalidInputError
 from turnout.messages import Media, Message, Reasoning, Refusal, Role, ServerTool, Text, ToolCall, ToolResult
 from turnout.protocols.json_reading import objects
 from turnout.protocols.json_values import check_value
-from turnout.protocols.openai_chat.outgoing import merge_system_messages, read_options
+from turnout.protocols.openai_chat.outgoing import merge_system_messages
 from turnout.protocols.openai_responses.media_parts import write_media
 from turnout.protocols.openai_responses.own import read_own
-from turnout.requests import merge_deep
+from turnout.requests import merge_deep, read_options
 from turnout.responses import Warning
 
 if TYPE_CHECKING:

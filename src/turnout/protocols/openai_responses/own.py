@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from turnout.requests import merge_deep
+from turnout.requests import merge_options
+
+if TYPE_CHECKING:
+    from turnout.requests import OptionsHolder
 
 NAME = "openai_responses"
 """The key in `provider_options` for what a client said on this wire."""
-
-
-class _Carrier(Protocol):
-    @property
-    def provider_options(self) -> dict[str, dict[str, Any]]: ...
 
 
 def own_key(provider: str) -> str:
@@ -25,7 +23,6 @@ def keep_own(fields: dict[str, Any], provider: str) -> dict[str, dict[str, Any]]
     return {own_key(provider): fields} if fields else {}
 
 
-def read_own(carrier: _Carrier, provider: str) -> dict[str, Any]:
+def read_own(holder: OptionsHolder, provider: str) -> dict[str, Any]:
     """Return the fields that this wire put beside a part, as far as they may go to `provider`."""
-    options = carrier.provider_options
-    return merge_deep(options.get(NAME, {}), options.get(own_key(provider), {})) if options else {}
+    return merge_options(holder, NAME, own_key(provider))
