@@ -23,6 +23,7 @@ USUAL_PORTS = {"Ollama": 11434, "LM Studio": 1234, "llama.cpp": 8080, "vLLM": 80
 _LIMIT_S = 1.0
 _MAX_BYTES = 4 * 1024 * 1024
 _MOST_SHOWN = 5
+_MOST_CHARS = 100
 
 
 class _Listed(msgspec.Struct):
@@ -63,9 +64,14 @@ async def _ask(name: str, port: int, transport: Transport) -> Finding | None:
         return None
     if models is None:
         return None
-    shown = ", ".join(models[:_MOST_SHOWN]) + (", …" if len(models) > _MOST_SHOWN else "")
+    shown = ", ".join(_shorten(model) for model in models[:_MOST_SHOWN]) + (", …" if len(models) > _MOST_SHOWN else "")
     serves = f"serves {shown}" if models else "has no model yet"
     return Finding("ok", "local server", f'{base_url} (the port of {name}) {serves}: call it with url="{base_url}"')
+
+
+def _shorten(text: str) -> str:
+    """Return the beginning of a text that somebody else wrote."""
+    return text if len(text) <= _MOST_CHARS else f"{text[:_MOST_CHARS]}…"
 
 
 async def _list_models(base_url: str, transport: Transport) -> list[str] | None:

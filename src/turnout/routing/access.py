@@ -102,9 +102,13 @@ def list_grant_names(provider: Provider) -> list[str]:
         return [GOOGLE_FILE]
     if provider.auth != "oauth_client_credentials" or provider.token is None:
         return []
-    names = list_names(provider.token.client_id + provider.token.client_secret)
-    specs = [provider.variables.get(name) for name in names]
-    return list(dict.fromkeys([*names, *(spec.json_env for spec in specs if spec and spec.json_env)]))
+    names = list_names((provider.token.url or "") + provider.token.client_id + provider.token.client_secret)
+    return list(dict.fromkeys([*list_holders(provider), *names]))
+
+
+def list_holders(provider: Provider) -> list[str]:
+    """Return the variables that hold all that calls of `provider` need, as one JSON object: a service key."""
+    return list(dict.fromkeys(spec.json_env for spec in provider.variables.values() if spec.json_env))
 
 
 def say_needs(provider: Provider) -> str:

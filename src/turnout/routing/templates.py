@@ -185,23 +185,27 @@ def _read_all(template: str, variables: Mapping[str, URLVariable], wanted_by: st
     for name in list_names(template):
         value = find_variable(name, variables)
         if value is None:
-            missing.append(_say(name, variables.get(name)))
+            missing.append(_say(name, variables))
         else:
             found[name] = value
     if missing:
-        raise MissingKeyError(
-            f"`{wanted_by}` needs {' and '.join(missing)} for {purpose}: set it in the environment or in .env"
-        )
+        ways = list(dict.fromkeys(missing))
+        told = " and ".join(f"({way})" if " or " in way and len(ways) > 1 else way for way in ways)
+        raise MissingKeyError(f"`{wanted_by}` needs {told} for {purpose}: set it in the environment or in .env")
     return found
 
 
-def _say(name: str, spec: URLVariable | None) -> str:
+def _say(name: str, variables: Mapping[str, URLVariable]) -> str:
     """Return the variables that may hold a value, for a message."""
+    spec = variables.get(name)
     if spec is None:
         return f"`{name}`"
     if spec.default and not spec.json_env and not spec.names:
-        return " and ".join(f"`{inner}`" for inner in list_names(spec.default))
-    return " or ".join(f"`{item}`" for item in (*([spec.json_env] if spec.json_env else []), name, *spec.names))
+        return " and ".join(_say(inner, variables) for inner in list_names(spec.default))
+    holders = [f"`{spec.json_env}`"] if spec.json_env else []
+    if spec.json_env and read_variable(spec.json_env):
+        holders = [f"`{spec.json_path}` in `{spec.json_env}`"]  # it is set, and lacks that
+    return " or ".join([*holders, *(f"`{item}`" for item in (name, *spec.names))])
 
 
 def _refuse_environment(found: Any, template: str, wanted_by: str, untrusted_file: str | None) -> None:
