@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from provider import Provider, Reply, answer, reply, stream
+from provider import Provider, Reply, answer, events, reply, stream
 from turnout import Agent, ModelConfig
 from turnout.errors import BadRequestError
 
@@ -333,3 +333,26 @@ async def test_thoughts_that_a_server_wants_back_are_not_left_out(provider: Prov
     with pytest.raises(BadRequestError):
         await Agent(model=model, tools=[weather], max_retries=0).generate("How is Rome?")
     assert len(provider.requests) == 1
+
+
+async def test_a_streamed_run_learns_that_the_server_has_no_tools(provider: Provider) -> None:
+    call = '{"tool": "weather", "arguments": {"city": "Rome"}}'
+    provider.script(refuse(NO_PARSER), stream(events([call])), stream(events(['{"answer": "Sun', 'ny."}'])))
+    agent = make_agent(provider, "openai_chat", tools=[weather])
+    run = await agent.stream("How is Rome?")
+    text = "".join([chunk.text async for chunk in run if chunk.type == "text_delta"])
+    assert text == "Sunny."
+    assert ["tools" in body for body in bodies(provider)] == [True, False, False]
+    assert [warning.code for warning in (await run.result()).warnings] == ["emulated_tools"]
+    provider.script(stream(events(['{"answer": "Hi."}'])))
+    assert (await agent.stream("Hi").result()).text == "Hi."
+    assert "tools" not in bodies(provider)[3]
+
+
+async def test_what_one_url_refuses_is_asked_of_another(provider: Provider) -> None:
+    provider.script(refuse("Unknown parameter", param="response_format"), reply(answer(PERSON)))
+    await make_agent(provider, "openai_chat").generate("Who?", output=Person)
+    with Provider() as other:
+        other.script(reply(answer(PERSON)))
+        await make_agent(other, "openai_chat").generate("Who?", output=Person)
+        assert "response_format" in bodies(other)[0]
