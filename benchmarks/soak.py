@@ -5,7 +5,8 @@
 
 A faulty provider (that of `tests/faults/`) runs in a process of its own; this process makes calls of every kind
 (whole, streamed, with tools, structured, with a fallback, cancelled, left early) over one transport. Once a minute all
-calls end, and what is left is counted. The exit code is 1 when something grows, leaks, or ends in what is no error of turnout.
+calls end, and what is left is counted. The exit code is 1 when something grows, leaks, or ends in what is no error of
+turnout.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -12,6 +13,10 @@ from turnout.errors import redact_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+_MAX_DEPTH = 500
+_BRACKETS = re.compile(rb'[\[\]{}]|"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
 class UnreadableJSONError(ValueError):
@@ -25,9 +30,11 @@ class UnreadableJSONError(ValueError):
 def read_json(data: bytes) -> Any:
     """Read any JSON, also what only Python's own reader takes: NaN, lone surrogates (made U+FFFD), bytes not UTF-8.
 
-    Raises `UnreadableJSONError`.
+    Raises `UnreadableJSONError`, also for what is nested more than 500 levels deep.
     """
     is_cut = False
+    if _is_too_deep(data):
+        raise UnreadableJSONError(is_cut=False)
     try:
         return msgspec.json.decode(data)
     except msgspec.DecodeError as error:
@@ -38,6 +45,22 @@ def read_json(data: bytes) -> Any:
         return mend_surrogates(json.loads(data.decode("utf-8-sig", "replace")))
     except (ValueError, RecursionError):
         raise UnreadableJSONError(is_cut=is_cut) from None
+
+
+def _is_too_deep(data: bytes) -> bool:
+    """Tell it beforehand: a finaliser that runs while a reader is near the limit of recursion would fail."""
+    if data.count(b"[") + data.count(b"{") <= _MAX_DEPTH:
+        return False
+    depth = 0
+    for found in _BRACKETS.finditer(data):
+        bracket = found[0]
+        if bracket in b"[{":
+            depth += 1
+            if depth > _MAX_DEPTH:
+                return True
+        elif bracket in b"]}":
+            depth -= 1
+    return False
 
 
 def try_read_json(data: bytes) -> Any:
