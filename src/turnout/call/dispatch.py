@@ -297,9 +297,7 @@ class _Turn:
             return True
         if self._encoded is None or not isinstance(error, APIStatusError) or self._mended >= _MOST_MENDED:
             return False
-        from turnout.protocols.refusals import find_lessons  # here: few calls are refused
-
-        lessons = find_lessons(error, self._encoded)
+        lessons = self._encoded.find_lessons(error)
         if lessons <= self._lessons.recall(self._route).dropped | self._dropped:  # nothing new: it would be in vain
             return False
         self._mended += 1
