@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from provider import Provider, answer, reply
+from provider import Provider, answer, events, reply, stream
 from turnout import Agent, tool
+from turnout.errors import MalformedStreamError
 
 SEARCH = [
     {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}},
@@ -98,3 +99,12 @@ async def test_betas_of_the_options_and_of_the_headers_are_sent_both(provider: P
     await Agent(model=model).generate("Hi")
     assert [request.headers["anthropic-beta"] for request in provider.requests] == ["c,a,b", "a, b"]
     assert "anthropic_beta" not in provider.requests[0].json
+
+
+@pytest.mark.parametrize("pieces", [events(), [b"data: [DONE]\n\n"]])
+async def test_a_stream_of_another_wire_is_no_empty_answer(pieces: list[bytes], provider: Provider):
+    provider.script(stream(pieces))
+    agent = Agent(model=config(provider, "openai_responses", "one"), max_retries=0)
+    with pytest.raises(MalformedStreamError, match="no event of a Responses API: check that the base URL"):
+        async for _ in await agent.stream("Hi"):
+            pass

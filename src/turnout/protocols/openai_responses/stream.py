@@ -47,6 +47,7 @@ class StreamDecoder:
         self._reason = ""
         self._is_stored = True
         self._cut: bytes | None = None
+        self._has_begun = False
         self._handlers: dict[str, Callable[[dict[str, Any]], None]] = {
             "response.created": self._begin,
             "response.queued": self._begin,
@@ -88,6 +89,7 @@ class StreamDecoder:
         kind = as_text(value.get("type")) or event
         handler = self._handlers.get(kind)
         if handler is not None:
+            self._has_begun = True
             value["type"] = kind
             handler(value)
         elif value.get("error"):
@@ -128,6 +130,8 @@ class StreamDecoder:
         if not stripped:
             return None
         if stripped == _END:
+            if not self._has_begun:
+                raise self._foreign(data)
             self._close()
             return None
         try:
@@ -158,6 +162,12 @@ class StreamDecoder:
             body=data,
             text=self.text,
         )
+
+    def _foreign(self, data: bytes) -> MalformedStreamError:
+        told = (
+            "the stream holds no event of a Responses API: check that the base URL is that of one, or name `protocol`"
+        )
+        return MalformedStreamError(told, body=data, text=self.text)
 
     def _begin(self, value: dict[str, Any]) -> None:
         response = value.get("response")
