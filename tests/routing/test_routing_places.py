@@ -192,6 +192,13 @@ def test_without_a_home_there_is_no_profile(monkeypatch: pytest.MonkeyPatch) -> 
     assert read_profile("region") is None
 
 
+@pytest.mark.parametrize("value", ["https://acme.example", "https://acme.example/", "https://acme.example/v2"])
+def test_an_ending_that_a_value_lacks_is_added(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    register("${ACME_URL}", {"ACME_URL": {"ending": "/v2"}})
+    monkeypatch.setenv("ACME_URL", value)
+    assert find_url() == "https://acme.example/v2"
+
+
 # -- Files of credentials ----------------------------------------------------------------------------------------------
 
 

@@ -53,6 +53,9 @@ class URLVariable(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     """Values that stand for others: of a location without a host of its own, say. Shell patterns (``cn-*``) are tried
     in order where no value is the same."""
 
+    ending: str = ""
+    """What the value ends with: added where it lacks that, since both spellings are about (SAP's base URLs)."""
+
     is_place: bool = False
     """Whether it only says which of the provider's own hosts is meant (a region): it may stand in a file then while
     the keys are in the environment."""

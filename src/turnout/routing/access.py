@@ -103,7 +103,7 @@ def list_grant_names(provider: Provider) -> list[str]:
     if provider.auth != "oauth_client_credentials" or provider.token is None:
         return []
     names = list_names((provider.token.url or "") + provider.token.client_id + provider.token.client_secret)
-    return list(dict.fromkeys([*list_holders(provider), *names]))
+    return list(dict.fromkeys([*names, *list_holders(provider)]))
 
 
 def list_holders(provider: Provider) -> list[str]:

@@ -115,14 +115,14 @@ def find_variable(name: str, variables: Mapping[str, URLVariable]) -> Variable |
         or (read_profile(spec.profile_key) if spec.profile_key else None)
         or _read_default(name, spec, variables)
     )
-    return found._replace(value=_exchange(found.value, spec.instead)) if found and spec.instead else found
+    return found._replace(value=_mend(found.value, spec)) if found and (spec.instead or spec.ending) else found
 
 
-def _exchange(value: str, instead: Mapping[str, str]) -> str:
-    """Return what stands in the place of `value`."""
-    if value in instead:
-        return instead[value]
-    return next((other for pattern, other in instead.items() if fnmatchcase(value, pattern)), value)
+def _mend(value: str, spec: URLVariable) -> str:
+    """Return what stands in the place of `value`, with the ending that it must have."""
+    other = next((other for pattern, other in spec.instead.items() if fnmatchcase(value, pattern)), value)
+    value = spec.instead.get(value, other)
+    return value if value.rstrip("/").endswith(spec.ending) else value.rstrip("/") + spec.ending
 
 
 def _read_default(name: str, spec: URLVariable, variables: Mapping[str, URLVariable]) -> Variable | None:
