@@ -164,7 +164,7 @@ class StreamDecoder:
         )
 
     def _foreign(self, data: bytes) -> MalformedStreamError:
-        told = (
+        told = "the stream holds no event of a Responses API: check that the base URL is that of one"
             "the stream holds no event of a Responses API: check that the base URL is that of one, or name `protocol`"
         )
         return MalformedStreamError(told, body=data, text=self.text)
