@@ -203,3 +203,9 @@ def test_the_sdk_of_google_reads_pages_of_a_stream(server: Provider, parts: list
     (grounding,) = [each for each in metadata if each is not None]
     assert grounding.grounding_chunks is not None
     assert [each.web.uri for each in grounding.grounding_chunks if each.web] == ["https://x.y"]
+
+
+@pytest.mark.parametrize("protocol", ["openai_responses", "anthropic_messages", "cohere_chat"])
+def test_the_end_of_a_text_that_was_never_begun_tells_nothing(protocol: str) -> None:
+    renderer = find_protocol(protocol).StreamRenderer()  # type: ignore[attr-defined]
+    assert b"citation" not in renderer.feed([TextEnd((WEB, LOCATION, SOURCE))])

@@ -72,13 +72,14 @@ class EncodedRequest(Struct, frozen=True, kw_only=True):
     url: str | None = None
     """The endpoint, where it depends on the request; `None`: the route's own."""
 
+    joined_headers: dict[str, str] = {}
+    """Lists that hold what the route's own header of the same name has, and so go in its place."""
+
     def find_lessons(self, error: APIStatusError) -> frozenset[str]:
         """Return what `error` teaches of the place that the request went to: fields and features that it refuses."""
         from turnout.protocols.refusals import find_lessons  # here: few calls are refused
 
         return find_lessons(error, self)
-    joined_headers: dict[str, str] = {}
-    """Lists that hold what the route's own header of the same name has, and so go in its place."""
 
 
 class StreamDecoder(Protocol):
