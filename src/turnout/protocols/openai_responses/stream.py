@@ -165,8 +165,6 @@ class StreamDecoder:
 
     def _foreign(self, data: bytes) -> MalformedStreamError:
         told = "the stream holds no event of a Responses API: check that the base URL is that of one"
-            "the stream holds no event of a Responses API: check that the base URL is that of one, or name `protocol`"
-        )
         return MalformedStreamError(told, body=data, text=self.text)
 
     def _begin(self, value: dict[str, Any]) -> None:
