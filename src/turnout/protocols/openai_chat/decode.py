@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, NoReturn
 
+from turnout.messages import Message, Text
 from turnout.protocols.answer_bodies import ExpectedBody, refuse
 from turnout.protocols.error_bodies import read_hidden_report, read_report
 from turnout.protocols.errors import error_from_report
 from turnout.protocols.json_reading import is_object, try_read_json
-from turnout.protocols.openai_chat.reasons import is_error
+from turnout.protocols.openai_chat.reasons import is_error, read_finish_reason
 from turnout.protocols.openai_chat.stream import StreamDecoder
-from turnout.protocols.openai_chat.wire import Body, convert_leniently, read_strictly
-from turnout.responses import ErrorReport
+from turnout.protocols.openai_chat.tokens import has_counts, read_usage
+from turnout.protocols.openai_chat.wire import Body, Delta, convert_leniently, read_strictly
+from turnout.responses import ErrorReport, ModelResponse
+from turnout.usage import Usage
 
 if TYPE_CHECKING:
     from turnout.protocols.openai_chat.wire import Choice
-    from turnout.responses import ModelResponse
     from turnout.routing.route import Route
+
+_read_others = attrgetter(*[name for name in Delta.__struct_fields__ if name != "content"])
 
 _EXPECTED = ExpectedBody("chat completion", "/chat/completions", "often in `/v1`")
 
@@ -31,6 +36,9 @@ def decode(body: bytes, route: Route) -> ModelResponse:
         wire = read_strictly(body)
     except (ValueError, RecursionError):
         wire = _read_leniently(body, route)
+    plain = _read_plain(wire, body)
+    if plain is not None:
+        return plain
     if wire.error or not wire.choices or not any(map(_says_something, wire.choices)):
         _raise_error(wire, body, route)
     decoder = StreamDecoder(route)
@@ -41,6 +49,31 @@ def decode(body: bytes, route: Route) -> ModelResponse:
         raise error_from_report(report, body=body, text=decoder.text)
     response.raw = body
     return response
+
+
+def _read_plain(wire: Body, body: bytes) -> ModelResponse | None:
+    """Return an answer that is one text and no more, as most are; `None` for any other, which takes the long way."""
+    choices, counts = wire.choices, wire.usage
+    if choices is None or len(choices) != 1 or wire.error or wire.x_groq is not None:
+        return None
+    choice = choices[0]
+    message, reason = choice.message, choice.finish_reason
+    if message is None or choice.delta is not None or choice.logprobs or not reason or is_error(reason):
+        return None
+    text = message.content
+    if type(text) is not str or not text or any(_read_others(message)):
+        return None
+    if text[0] == "<" or text[0].isspace():  # it may begin with thoughts: see `thinking.ThinkSplitter`
+        return None
+    return ModelResponse(
+        message=Message("assistant", [Text(text)]),
+        finish_reason=read_finish_reason(reason, has_calls=False),
+        usage=read_usage(counts) if counts is not None and has_counts(counts) else Usage(),
+        id=wire.id or None,
+        model=wire.model or None,
+        raw_finish_reason=reason,
+        raw=body,
+    )
 
 
 def _read_leniently(body: bytes, route: Route) -> Body:

@@ -53,9 +53,14 @@ def read_usage(told: TokenCounts) -> Usage:
 
 def has_counts(told: TokenCounts) -> bool:
     """Tell whether `told` holds any count; an empty usage may follow the true one, and says nothing."""
+    if told.total_tokens is not None:
+        return True
     told_counts = [getattr(told, name) for name in told.__struct_fields__]
     return any(count is not None and count != _NO_DETAILS for count in told_counts)
 
 
 def _first(*counts: int | None) -> int | None:
-    return next((count for count in counts if count is not None), None)
+    for count in counts:
+        if count is not None:
+            return count
+    return None
