@@ -8,6 +8,7 @@ from itertools import count
 from random import Random
 from typing import Any
 
+import msgspec
 from fuzz_corpus import FRAMED, SECRET, Kind, make_route
 
 from turnout.adaptation.plan import adapt
@@ -121,6 +122,8 @@ def run_request(protocol: str, data: bytes, chance: Random) -> None:
     except InvalidInputError as error:
         assert error.message
         return
+    for message in request.messages:
+        check_message(message)
     for target in {protocol, chance.choice(PROTOCOLS)} if protocol in PROTOCOLS else {protocol}:
         send(request, target)
 
@@ -154,8 +157,14 @@ def check_chunks(chunks: list[Any], response: ModelResponse) -> None:
         assert math.isfinite(token.logprob)
 
 
+def check_message(message: Message) -> None:
+    """A message is of its types, and survives JSON, as a thread stores it."""
+    assert msgspec.json.decode(msgspec.json.encode(message), type=Message) is not None
+
+
 def follow(chunks: list[Any], response: ModelResponse, chance: Random) -> None:
     """Serve an answer on some wire format, read it there, and send it back to a model with the results of its calls."""
+    check_message(response.message)
     name = chance.choice(SERVED)
     served: Any = find_protocol(name)
     whole = served.decode(served.render_response(response), make_route(name))

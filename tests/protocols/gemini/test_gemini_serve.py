@@ -57,6 +57,7 @@ def test_the_model_and_the_stream_are_what_the_url_names():
         (b'{"contents": [{"parts": ["x"]}]}', r"contents\[0\].parts\[0\] is a str"),
         (b'{"contents": [{"parts": [{}]}]}', "holds nothing that turnout knows"),
         (b'{"contents": [{"parts": [{"functionCall": {}}]}]}', "functionCall.name is missing"),
+        (b'{"contents": [{"parts": [{"text": {}, "thoughtSignature": "QQ=="}]}]}', r"parts\[0\].text is a dict"),
         (b'{"contents": [{"parts": [{"functionCall": {"name": "f", "args": []}}]}]}', "functionCall.args is a list"),
         (b'{"contents": [{"parts": [{"functionResponse": {}}]}]}', "functionResponse.name is missing"),
         (b'{"contents": [{"parts": [{"inlineData": {"data": "!"}}]}]}', "inlineData holds nothing"),

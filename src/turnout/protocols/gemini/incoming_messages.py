@@ -65,6 +65,8 @@ class MessageReader:
                 if media is None:
                     raise _wrong(f"{where}.{kind}", "holds nothing that can be read", "give base64, or a URI")
                 return [media]
+        if part.get("text") is not None and not isinstance(part["text"], str):
+            raise _wrong(f"{where}.text", f"is a {type(part['text']).__name__}", "give text")
         if isinstance(part.get("text"), str) or ("thoughtSignature" in part and not any(map(part.get, RECORDS))):
             return [self._read_text(part)]
         kind = next((name for name in part if is_object(part[name])), None)
