@@ -28,6 +28,17 @@ def render_head(
     `proxy_headers` is given for a request that a proxy forwards, which asks for the absolute URL in the request line.
     Raises `InvalidInputError`, which never shows a value, for a header that would break out of its line.
     """
+    try:
+        return _render(method, target, headers, body_bytes, proxy_headers)
+    except InvalidInputError as error:
+        refusal = error.with_traceback(None)
+    del headers, proxy_headers  # a reporter of errors may show the variables of this frame, as of the one left out
+    raise refusal
+
+
+def _render(
+    method: str, target: Target, headers: Mapping[str, str], body_bytes: int, proxy_headers: Mapping[str, str] | None
+) -> bytes:
     _check_name(method)
     path = target.path if proxy_headers is None else f"http://{target.host_header}{target.path}"
     lines = [f"{method} {path} HTTP/1.1"]

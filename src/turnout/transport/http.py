@@ -33,6 +33,13 @@ if TYPE_CHECKING:
 _RECENT_HEADS = 64
 
 
+class _Head(bytes):
+    """The head of a request as it is sent. `repr` hides it: a reporter of errors may show the variables of a frame."""
+
+    def __repr__(self) -> str:
+        return f"<head of {len(self)} bytes>"
+
+
 class HTTPTransport:
     """Sends requests over kept connections (a `seam.Transport`). Redirects are answers; nothing is retried.
 
@@ -92,7 +99,7 @@ class HTTPTransport:
         else:
             proxy, key = None, f"{target.origin} at {request.address}"
         forward = None if proxy is None or target.is_tls else proxy.headers
-        head = self._render(request, target, forward)
+        head = _Head(self._render(request, target, forward))
         connection, queued_s, is_fresh = pool.take(key), 0.0, False
         while True:
             if connection is None:
