@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from turnout.requests import ReasoningEffort
+from turnout.protocols.efforts import RANKS, clamped, find_nearest
 from turnout.responses import Warning
 
 if TYPE_CHECKING:
     from turnout.catalog.types import ReasoningOption
+    from turnout.requests import ReasoningEffort
     from turnout.routing.route import Route
 
-_RANKS = {name: rank for rank, name in enumerate(get_args(ReasoningEffort))}
 _BUDGETS: dict[str, int] = {
     "minimal": 1024,
     "low": 2048,
@@ -43,18 +43,17 @@ def write_effort(effort: ReasoningEffort, limit: int, route: Route, warnings: li
         return _turn_off(options, warnings)
     if not options:
         return _unsteered(effort, "its reasoning cannot be steered", warnings)
-    efforts = [value for option in options if option.type == "effort" for value in option.values if value in _RANKS]
+    nearest = find_nearest(effort, _list_efforts(options))
     written: dict[str, Any] = {}
-    if efforts:
-        nearest = _find_nearest(effort, [value for value in efforts if value is not None])
+    if nearest is not None:
         if nearest != effort:
-            warnings.append(_clamped(effort, f'"{nearest}"'))
+            warnings.append(clamped(effort, f'"{nearest}"'))
         written["output_config"] = {"effort": nearest}
     budget = next((option for option in options if option.type == "budget_tokens"), None)
-    if efforts and budget is None:
+    if written and budget is None:
         return {**_adaptive(), **written}
     if budget is None:
-        warnings.append(_clamped(effort, "reasoning turned on, for this model knows no degrees of it"))
+        warnings.append(clamped(effort, "reasoning turned on, for this model knows no degrees of it"))
     return {**_write_budget(effort, limit, budget, warnings), **written}
 
 
@@ -72,22 +71,22 @@ def _unsteered(effort: str, why: str, warnings: list[Warning]) -> dict[str, Any]
     return {}
 
 
+def _list_efforts(options: tuple[ReasoningOption, ...]) -> list[str]:
+    values = [value for option in options if option.type == "effort" for value in option.values]
+    return [value for value in values if value is not None and value in RANKS]
+
+
 def _turn_off(options: tuple[ReasoningOption, ...], warnings: list[Warning]) -> dict[str, Any]:
     """Return the fields that turn reasoning off; a model that thinks only when told to needs none."""
     kinds = {option.type for option in options}
     if "toggle" in kinds:
         return dict(_OFF)
-    efforts = [value for option in options if option.type == "effort" for value in option.values if value in _RANKS]
+    efforts = _list_efforts(options)
     if not efforts or "budget_tokens" in kinds:
         return {}
-    least = min((value for value in efforts if value is not None), key=lambda value: _RANKS[value])
-    warnings.append(_clamped("none", f'"{least}", without thinking where the model can do without'))
+    least = min(efforts, key=lambda value: RANKS[value])
+    warnings.append(clamped("none", f'"{least}", without thinking where the model can do without'))
     return {"output_config": {"effort": least}}
-
-
-def _find_nearest(effort: str, efforts: list[str]) -> str:
-    rank = _RANKS[effort]
-    return min(efforts, key=lambda value: (abs(_RANKS[value] - rank), -_RANKS[value]))
 
 
 def _write_budget(
@@ -105,9 +104,5 @@ def _write_budget(
         warnings.append(Warning("dropped_setting", f"{told}: raise `max_output_tokens`"))
         return {}
     told = f"a budget of {budget} tokens, to leave room for the answer: raise `max_output_tokens` for more"
-    warnings.append(_clamped(effort, told))
+    warnings.append(clamped(effort, told))
     return {"thinking": {"type": "enabled", "budget_tokens": budget}}
-
-
-def _clamped(effort: str, sent: str) -> Warning:
-    return Warning("clamped_setting", f'the model has no reasoning effort "{effort}": it was sent as {sent}')

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from turnout.protocols.anthropic_messages.effort import write_effort
 from turnout.protocols.anthropic_messages.own import read_own
 from turnout.protocols.json_reading import is_object, objects
-from turnout.protocols.json_values import check_value
+from turnout.protocols.setting_fields import drop_sampling, keep_taken, left_out
 from turnout.requests import ModelSettings
 from turnout.responses import Warning
 from turnout.tokens import estimate_tokens
@@ -59,23 +59,15 @@ def write_settings(
     if settings.reasoning_effort is not None and not _has_own_thinking(request, route):
         given |= write_effort(settings.reasoning_effort, body["max_tokens"], route, warnings)
     absent = [name for name in _ABSENT if getattr(settings, name) is not None]
-    warnings += [_left_out(name, "Anthropic's wire format has no field for it") for name in absent]
-    written: set[str] = set()
-    for name, value in given.items():
-        if name in refused:
-            warnings.append(_left_out(name, "the provider refuses it, and the model answers without it"))
-            continue
-        check_value(value, f"settings.{name}")
-        body[name] = value
-        written.add(name)
-    return written
+    warnings += [left_out(name, "Anthropic's wire format has no field for it") for name in absent]
+    written = keep_taken(given, refused, warnings)
+    body.update(written)
+    return set(written)
 
 
 def _collect_sampling(settings: ModelSettings, route: Route, warnings: list[Warning]) -> dict[str, Any]:
     given: dict[str, Any] = {name: value for name in _SAMPLING if (value := getattr(settings, name)) is not None}
-    if given and route.facts is not None and route.facts.supports_temperature is False:
-        warnings += [_left_out(name, "the model takes none, and answers without it") for name in given]
-        return {}
+    drop_sampling(given, _SAMPLING, route, warnings)
     if given.get("temperature", 0) > 1:
         warnings.append(
             Warning("clamped_setting", f"`temperature` {given['temperature']} was sent as 1, the most here")
@@ -88,7 +80,7 @@ def _fit_stops(stops: list[str], warnings: list[Warning]) -> list[str]:
     """Leave out stops of blanks alone, which the API refuses."""
     kept = [stop for stop in stops if stop.strip()]
     if len(kept) < len(stops):
-        warnings.append(_left_out("stop", "Anthropic takes no stop that is empty or blank; the others were sent"))
+        warnings.append(left_out("stop", "Anthropic takes no stop that is empty or blank; the others were sent"))
     return kept
 
 
@@ -113,22 +105,22 @@ def settle_thinking(body: dict[str, Any], warnings: list[Warning]) -> None:
     choice = body.get("tool_choice")
     if kind == "enabled" and is_object(choice) and choice.get("type") in ("any", "tool"):
         del body["thinking"]
-        warnings.append(_left_out("thinking", "the model cannot think by a budget where it is made to call a tool"))
+        warnings.append(left_out("thinking", "the model cannot think by a budget where it is made to call a tool"))
         return
     if kind == "enabled" and _goes_on_without_thoughts(objects(body["messages"])):
         del body["thinking"]
-        warnings.append(_left_out("thinking", "the turn that goes on here was begun without it"))
+        warnings.append(left_out("thinking", "the turn that goes on here was begun without it"))
         return
     if body.get("temperature", 1) != 1:
         del body["temperature"]
-        warnings.append(_left_out("temperature", "a model that thinks takes none"))
+        warnings.append(left_out("temperature", "a model that thinks takes none"))
     if "top_k" in body:
         del body["top_k"]
-        warnings.append(_left_out("top_k", "a model that thinks takes none"))
+        warnings.append(left_out("top_k", "a model that thinks takes none"))
     top_p = body.get("top_p")
     if isinstance(top_p, (int, float)) and top_p < _LEAST_TOP_P:
         del body["top_p"]
-        warnings.append(_left_out("top_p", f"a model that thinks takes none below {_LEAST_TOP_P}"))
+        warnings.append(left_out("top_p", f"a model that thinks takes none below {_LEAST_TOP_P}"))
 
 
 def _goes_on_without_thoughts(messages: list[dict[str, Any]]) -> bool:
@@ -138,7 +130,3 @@ def _goes_on_without_thoughts(messages: list[dict[str, Any]]) -> bool:
     last, before = objects(messages[-1].get("content")), objects(messages[-2].get("content"))
     has_results = bool(last) and last[0].get("type") == "tool_result"
     return has_results and bool(before) and before[0].get("type") not in ("thinking", "redacted_thinking")
-
-
-def _left_out(name: str, reason: str) -> Warning:
-    return Warning("dropped_setting", f"`{name}` was left out: {reason}")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from turnout.protocols.anthropic_messages.schema import close_schema
 from turnout.protocols.json_reading import is_object, objects
+from turnout.protocols.tool_schemas import fit_schema, write_parameters
 from turnout.requests import merge_deep
 from turnout.responses import Warning
-from turnout.schemas import inline_refs
 
 if TYPE_CHECKING:
     from turnout.requests import ModelRequest, OutputSpec, ToolSpec
@@ -36,11 +36,10 @@ def add_tools(body: dict[str, Any], request: ModelRequest, route: Route, refused
 
 
 def _write_tool(tool: ToolSpec, route: Route) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "object", "properties": {}, **tool.parameters}
     written: dict[str, Any] = {"name": tool.name}
     if tool.description:
         written["description"] = tool.description
-    return {**written, "input_schema": schema if route.quirks.takes_refs else inline_refs(schema)}
+    return {**written, "input_schema": write_parameters(tool, route)}
 
 
 def find_format(output: OutputSpec, route: Route, refused: frozenset[str]) -> dict[str, Any] | None:
@@ -50,7 +49,7 @@ def find_format(output: OutputSpec, route: Route, refused: frozenset[str]) -> di
     closed = close_schema(output.schema)
     if closed is None:
         return None
-    return {"type": "json_schema", "schema": closed if route.quirks.takes_refs else inline_refs(closed)}
+    return {"type": "json_schema", "schema": fit_schema(closed, route)}
 
 
 def ask_in_prompt(request: ModelRequest, output: OutputSpec, route: Route, warnings: list[Warning]) -> ModelRequest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from turnout.protocols.bedrock_converse.thinking import write_effort
-from turnout.protocols.json_values import check_value
+from turnout.protocols.setting_fields import drop_sampling, keep_taken, left_out
 from turnout.requests import ModelSettings, merge_deep
 from turnout.responses import Warning
 
@@ -40,7 +40,7 @@ def write_settings(
     settings = request.settings
     if settings == _NO_SETTINGS:
         return set()
-    config = _keep(_collect(settings, route, warnings), refused, warnings)
+    config = keep_taken(_collect(settings, route, warnings), refused, warnings)
     if config:
         body["inferenceConfig"] = config
     top: dict[str, Any] = {}
@@ -48,21 +48,19 @@ def write_settings(
         top["serviceTier"] = {"type": settings.service_tier}
     if settings.reasoning_effort is not None and not has_own_thinking:
         top = merge_deep(top, write_effort(settings.reasoning_effort, settings.max_output_tokens, route, warnings))
-    body.update(_keep(top, refused, warnings))
+    body.update(keep_taken(top, refused, warnings))
     for name in _ABSENT:
         if getattr(settings, name) is not None:
             told = "this wire has no field for it: pass the model's own in additionalModelRequestFields"
-            warnings.append(_left_out(name, f"{told}, in provider_options="))
+            warnings.append(left_out(name, f"{told}, in provider_options="))
     if settings.parallel_tool_calls is False and request.tools:
-        warnings.append(_left_out("parallel_tool_calls", "this wire has no field for it"))
+        warnings.append(left_out("parallel_tool_calls", "this wire has no field for it"))
     return set(_TRANSLATED & (body.keys() | config.keys()))
 
 
 def _collect(settings: ModelSettings, route: Route, warnings: list[Warning]) -> dict[str, Any]:
     given = {field: value for name, field in NAMES.items() if (value := getattr(settings, name)) is not None}
-    if route.facts is not None and route.facts.supports_temperature is False:
-        taken_out = [name for name in _SAMPLING if given.pop(name, None) is not None]
-        warnings += [_left_out(name, "the model takes none, and answers without it") for name in taken_out]
+    drop_sampling(given, _SAMPLING, route, warnings)
     for name in _SAMPLING:
         if given.get(name, 0) > 1:
             warnings.append(Warning("clamped_setting", f"`{name}` {given[name]} was sent as 1, the most here"))
@@ -70,21 +68,6 @@ def _collect(settings: ModelSettings, route: Route, warnings: list[Warning]) -> 
     if "stopSequences" in given:
         kept = [stop for stop in given["stopSequences"] if stop]
         if len(kept) < len(given["stopSequences"]):
-            warnings.append(_left_out("stop", "this wire takes no stop that is empty; the others were sent"))
+            warnings.append(left_out("stop", "this wire takes no stop that is empty; the others were sent"))
         given["stopSequences"] = kept
     return given
-
-
-def _keep(fields: dict[str, Any], refused: frozenset[str], warnings: list[Warning]) -> dict[str, Any]:
-    kept: dict[str, Any] = {}
-    for name, value in fields.items():
-        if name in refused:
-            warnings.append(_left_out(name, "the model refuses it, and answers without it"))
-        else:
-            check_value(value, f"settings.{name}")
-            kept[name] = value
-    return kept
-
-
-def _left_out(name: str, reason: str) -> Warning:
-    return Warning("dropped_setting", f"`{name}` was left out: {reason}")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from turnout.protocols.anthropic_messages.effort import write_effort as write_thinking
+from turnout.protocols.efforts import clamped, find_nearest
 from turnout.protocols.json_reading import is_object, objects
-from turnout.requests import ReasoningEffort
-from turnout.responses import Warning
+from turnout.protocols.setting_fields import left_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+    from turnout.requests import ReasoningEffort
+    from turnout.responses import Warning
     from turnout.routing.route import Route
 
-_RANKS = {name: rank for rank, name in enumerate(get_args(ReasoningEffort))}
 _NO_LIMIT = 1 << 31
 _LEAST_TOP_P = 0.95  # with thinking: https://platform.claude.com/docs/en/build-with-claude/extended-thinking
 _MORE = "additionalModelRequestFields"
@@ -52,7 +51,7 @@ def _write_plain(effort: ReasoningEffort, warnings: list[Warning]) -> dict[str, 
             f"how the model is told not to reason is not known: pass {_MORE} in provider_options=", warnings
         )
     if effort == "minimal":
-        warnings.append(_clamped(effort, "low"))
+        warnings.append(clamped(effort, '"low"'))
     return {"outputConfig": {"effort": "low" if effort == "minimal" else effort}}
 
 
@@ -67,9 +66,9 @@ def _write_own(effort: ReasoningEffort, field: str, route: Route, warnings: list
         if field != "reasoning" and any(option.type == "toggle" for option in options or ()):
             return {}  # these think only where they are told to
         return _leave_out("the model cannot be told not to reason", warnings)
-    nearest = effort if effort in known else _find_nearest(effort, known, default="high")
+    nearest = effort if effort in known else find_nearest(effort, known) or "high"
     if nearest != effort:
-        warnings.append(_clamped(effort, nearest))
+        warnings.append(clamped(effort, f'"{nearest}"'))
     return {_MORE: {field: _write_degree(field, nearest)}}
 
 
@@ -77,14 +76,6 @@ def _write_degree(field: str, effort: str) -> str | dict[str, str]:
     if field == "reasoningConfig":
         return {"type": "enabled", "maxReasoningEffort": effort}
     return {"effort": effort} if field == "reasoning" else effort
-
-
-def _find_nearest(effort: str, values: Iterable[str | None], *, default: str) -> str:
-    """Return the effort that is nearest (of two, the greater); `default` of a model that knows no degrees."""
-    ranked = [value for value in values if value is not None and value in _RANKS and value != "none"]
-    if not ranked:
-        return default
-    return min(ranked, key=lambda value: (abs(_RANKS[value] - _RANKS[effort]), -_RANKS[value]))
 
 
 def settle_thinking(body: dict[str, Any], warnings: list[Warning]) -> None:
@@ -114,7 +105,7 @@ def _drop(body: dict[str, Any], more: dict[str, Any], why: str, warnings: list[W
     body.pop(_MORE)
     if rest:
         body[_MORE] = rest
-    warnings.append(Warning("dropped_setting", f"`thinking` was left out: {why}"))
+    warnings.append(left_out("thinking", why))
 
 
 def _settle_sampling(body: dict[str, Any], more: dict[str, Any], warnings: list[Warning]) -> None:
@@ -132,7 +123,7 @@ def _settle_sampling(body: dict[str, Any], more: dict[str, Any], warnings: list[
         refused.append((more, "top_k"))
     for holder, name in refused:
         del holder[name]
-        warnings.append(Warning("dropped_setting", f"`{name}` was left out: a model that thinks does not take it"))
+        warnings.append(left_out(name, "a model that thinks does not take it"))
     if config == {}:
         del body["inferenceConfig"]
 
@@ -147,9 +138,5 @@ def _goes_on_without_thoughts(messages: list[dict[str, Any]]) -> bool:
 
 
 def _leave_out(why: str, warnings: list[Warning]) -> dict[str, dict[str, Any]]:
-    warnings.append(Warning("dropped_setting", f"`reasoning_effort` was left out: {why}"))
+    warnings.append(left_out("reasoning_effort", why))
     return {}
-
-
-def _clamped(effort: str, sent: str) -> Warning:
-    return Warning("clamped_setting", f'the model has no reasoning effort "{effort}": it was sent as "{sent}"')

@@ -10,9 +10,9 @@ from turnout.protocols.anthropic_messages.schema import close_schema
 from turnout.protocols.bedrock_converse.errors import FORCED_CHOICE
 from turnout.protocols.json_reading import is_object, objects
 from turnout.protocols.json_values import check_value
+from turnout.protocols.tool_schemas import fit_schema, write_parameters
 from turnout.requests import merge_deep
 from turnout.responses import Warning
-from turnout.schemas import inline_refs
 
 if TYPE_CHECKING:
     from turnout.requests import ModelRequest, OutputSpec, ToolSpec
@@ -55,11 +55,10 @@ def find_called(messages: list[dict[str, Any]]) -> list[str]:
 
 def _write_tool(tool: ToolSpec, route: Route) -> dict[str, Any]:
     check_value(tool.parameters, f"parameters of the tool `{tool.name}`")
-    schema: dict[str, Any] = {"type": "object", "properties": {}, **tool.parameters}
     written: dict[str, Any] = {"name": tool.name}
     if tool.description:
         written["description"] = tool.description
-    written["inputSchema"] = {"json": schema if route.quirks.takes_refs else inline_refs(schema)}
+    written["inputSchema"] = {"json": write_parameters(tool, route)}
     return {"toolSpec": written}
 
 
@@ -71,7 +70,7 @@ def find_format(output: OutputSpec, route: Route, refused: frozenset[str]) -> di
     closed = close_schema(output.schema)
     if closed is None:
         return None
-    schema = closed if route.quirks.takes_refs else inline_refs(closed)
+    schema = fit_schema(closed, route)
     held: dict[str, Any] = {"name": output.name, "schema": msgspec.json.encode(schema).decode()}
     if output.description:
         held["description"] = output.description

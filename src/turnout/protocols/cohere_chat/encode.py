@@ -9,10 +9,10 @@ from turnout.protocols import EncodedRequest
 from turnout.protocols.cohere_chat.outgoing import write_messages
 from turnout.protocols.cohere_chat.settings import write_settings
 from turnout.protocols.json_values import check_value, write_body
+from turnout.protocols.tool_schemas import fit_schema, write_parameters
 from turnout.protocols.wire_fields import WireFields, leave_out
 from turnout.requests import merge_deep, read_options
 from turnout.routing.hosts import join_path
-from turnout.schemas import inline_refs
 
 if TYPE_CHECKING:
     from turnout.requests import ModelRequest, ToolSpec
@@ -93,17 +93,12 @@ def _add_tools(body: dict[str, Any], request: ModelRequest, route: Route) -> set
         if choice != "auto":
             body["tool_choice"] = CHOICES.get(choice, "REQUIRED")
     if request.output is not None:
-        held = {"json_schema": _fit(request.output.schema, route)} if request.output.mode == "json_schema" else {}
+        held = {"json_schema": fit_schema(request.output.schema, route)} if request.output.mode == "json_schema" else {}
         body["response_format"] = {"type": "json_object", **held}
     return {"tools", "tool_choice", "response_format"} & body.keys()
 
 
 def _write_tool(tool: ToolSpec, route: Route) -> dict[str, Any]:
     check_value(tool.parameters, f"parameters of the tool `{tool.name}`")
-    schema: dict[str, Any] = {"type": "object", "properties": {}, **tool.parameters}
-    function = {"name": tool.name, "description": tool.description, "parameters": _fit(schema, route)}
+    function = {"name": tool.name, "description": tool.description, "parameters": write_parameters(tool, route)}
     return {"type": "function", "function": function}
-
-
-def _fit(schema: dict[str, Any], route: Route) -> dict[str, Any]:
-    return schema if route.quirks.takes_refs else inline_refs(schema)

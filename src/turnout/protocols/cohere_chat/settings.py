@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from turnout.protocols.json_values import check_value
+from turnout.protocols.efforts import SHARES
+from turnout.protocols.setting_fields import drop_sampling, keep_taken, left_out
 from turnout.requests import ModelSettings
 from turnout.responses import Warning
 
@@ -28,9 +29,6 @@ NAMES = {
 """Settings of turnout and their fields."""
 
 _SAMPLING = ("temperature", "p")
-_SHARES = {"minimal": 0.1, "low": 0.2, "medium": 0.5, "high": 0.8, "xhigh": 0.95, "max": 1.0}
-"""The share of the largest budget, or else of the longest answer, that an effort stands for:
-https://openrouter.ai/docs/use-cases/reasoning-tokens."""
 
 
 def write_settings(
@@ -49,22 +47,15 @@ def write_settings(
     }
     if settings.top_logprobs is not None and settings.logprobs is not False:
         given["logprobs"] = True
-        warnings.append(_left_out("top_logprobs", "this wire format tells the chosen tokens alone"))
+        warnings.append(left_out("top_logprobs", "this wire format tells the chosen tokens alone"))
     if settings.service_tier is not None:
-        warnings.append(_left_out("service_tier", "this wire format has `priority`: pass it in provider_options="))
+        warnings.append(left_out("service_tier", "this wire format has `priority`: pass it in provider_options="))
     if settings.parallel_tool_calls is False and request.tools:
-        warnings.append(_left_out("parallel_tool_calls", "this wire format has no field for it"))
-    if route.facts is not None and route.facts.supports_temperature is False:
-        taken_out = [name for name in _SAMPLING if given.pop(name, None) is not None]
-        warnings += [_left_out(name, "the model takes none, and answers without it") for name in taken_out]
+        warnings.append(left_out("parallel_tool_calls", "this wire format has no field for it"))
+    drop_sampling(given, _SAMPLING, route, warnings)
     if settings.reasoning_effort is not None:
         given |= _write_thinking(settings.reasoning_effort, route, warnings)
-    for name, value in given.items():
-        if name in refused:
-            warnings.append(_left_out(name, "the provider refuses it, and the model answers without it"))
-        else:
-            check_value(value, f"settings.{name}")
-            body[name] = value
+    body.update(keep_taken(given, refused, warnings))
     return {"thinking"} & body.keys()
 
 
@@ -73,7 +64,7 @@ def _write_thinking(effort: str, route: Route, warnings: list[Warning]) -> dict[
     facts = route.facts
     if facts is not None and facts.supports_reasoning is False:
         if effort != "none":
-            warnings.append(_left_out("reasoning_effort", "the model does not reason"))
+            warnings.append(left_out("reasoning_effort", "the model does not reason"))
         return {}
     if effort == "none":
         return {"thinking": {"type": "disabled"}}
@@ -84,9 +75,5 @@ def _write_thinking(effort: str, route: Route, warnings: list[Warning]) -> dict[
         told = f'the model has no reasoning effort "{effort}": reasoning was turned on'
         warnings.append(Warning("clamped_setting", told))
         return {"thinking": {"type": "enabled"}}
-    tokens = max(budget.min or 1, int(most * _SHARES[effort]))
+    tokens = max(budget.min or 1, int(most * SHARES[effort]))
     return {"thinking": {"type": "enabled", "token_budget": tokens}}
-
-
-def _left_out(name: str, reason: str) -> Warning:
-    return Warning("dropped_setting", f"`{name}` was left out: {reason}")

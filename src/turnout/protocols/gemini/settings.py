@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from turnout.protocols.gemini.place import is_vertex
 from turnout.protocols.gemini.thinking import write_thinking
-from turnout.protocols.json_values import check_value
+from turnout.protocols.setting_fields import drop_sampling, keep_taken, left_out
 from turnout.requests import ModelSettings
-from turnout.responses import Warning
 
 if TYPE_CHECKING:
     from turnout.requests import ModelRequest
+    from turnout.responses import Warning
     from turnout.routing.route import Route
 
 _NO_SETTINGS = ModelSettings()
@@ -48,27 +48,16 @@ def write_settings(
     if settings.service_tier is not None:
         if is_vertex(route):
             told = "Vertex AI takes it as the header `X-Vertex-AI-LLM-Shared-Request-Type`: pass it in headers="
-            warnings.append(_left_out("service_tier", told))
+            warnings.append(left_out("service_tier", told))
         else:
             top["serviceTier"] = settings.service_tier
     if settings.parallel_tool_calls is False and request.tools:
-        warnings.append(_left_out("parallel_tool_calls", "this wire format has no field for it"))
-    config, top = _keep(config, refused, warnings), _keep(top, refused, warnings)
+        warnings.append(left_out("parallel_tool_calls", "this wire format has no field for it"))
+    config, top = keep_taken(config, refused, warnings), keep_taken(top, refused, warnings)
     if config:
         body["generationConfig"] = config
     body.update(top)
     return {name for name in ("thinkingConfig", "serviceTier") if name in config or name in top}
-
-
-def _keep(fields: dict[str, Any], refused: frozenset[str], warnings: list[Warning]) -> dict[str, Any]:
-    kept: dict[str, Any] = {}
-    for name, value in fields.items():
-        if name in refused:
-            warnings.append(_left_out(name, "the provider refuses it, and the model answers without it"))
-        else:
-            check_value(value, f"settings.{name}")
-            kept[name] = value
-    return kept
 
 
 def _collect(settings: ModelSettings, route: Route, warnings: list[Warning]) -> dict[str, Any]:
@@ -78,15 +67,9 @@ def _collect(settings: ModelSettings, route: Route, warnings: list[Warning]) -> 
             del given["logprobs"]
         else:
             given["responseLogprobs"] = True
-    if route.facts is not None and route.facts.supports_temperature is False:
-        taken_out = [name for name in _SAMPLING if given.pop(name, None) is not None]
-        warnings += [_left_out(name, "the model takes none, and answers without it") for name in taken_out]
+    drop_sampling(given, _SAMPLING, route, warnings)
     if settings.reasoning_effort is not None:
         thinking = write_thinking(settings.reasoning_effort, route, warnings)
         if thinking:
             given["thinkingConfig"] = thinking
     return given
-
-
-def _left_out(name: str, reason: str) -> Warning:
-    return Warning("dropped_setting", f"`{name}` was left out: {reason}")

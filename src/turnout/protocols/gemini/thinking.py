@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from turnout.requests import ReasoningEffort
-from turnout.responses import Warning
+from turnout.protocols.efforts import SHARES, clamped, find_nearest
+from turnout.protocols.setting_fields import left_out
 
 if TYPE_CHECKING:
     from turnout.catalog.types import ReasoningOption
+    from turnout.requests import ReasoningEffort
+    from turnout.responses import Warning
     from turnout.routing.route import Route
 
-_RANKS = {name: rank for rank, name in enumerate(get_args(ReasoningEffort))}
 _LEVELS: tuple[str, ...] = ("minimal", "low", "medium", "high")
 """The levels of the wire (`thinkingLevel`), as Google's discovery document lists them."""
-
-_SHARES = {"minimal": 0.1, "low": 0.2, "medium": 0.5, "high": 0.8, "xhigh": 0.95, "max": 1.0}
-"""The share of the largest budget that an effort stands for: https://openrouter.ai/docs/use-cases/reasoning-tokens."""
 
 
 def thinks_in_levels(route: Route) -> bool:
@@ -37,7 +35,7 @@ def write_thinking(effort: ReasoningEffort, route: Route, warnings: list[Warning
         return {}
     levels, budget = _find_option(route, "effort"), _find_option(route, "budget_tokens")
     if levels is not None:
-        return _write_level(effort, [value for value in levels.values if value in _RANKS], warnings)
+        return _write_level(effort, list(levels.values), warnings)
     if budget is not None:
         return _write_budget(effort, budget, has_switch=_find_option(route, "toggle") is not None, warnings=warnings)
     if _find_option(route, "toggle") is not None:
@@ -54,14 +52,12 @@ def _find_option(route: Route, kind: str) -> ReasoningOption | None:
 
 
 def _write_level(effort: str, levels: list[str | None], warnings: list[Warning]) -> dict[str, Any]:
-    rank = _RANKS[effort]
-    known = [level for level in levels if level in _LEVELS]
-    if not known:
+    nearest = find_nearest(effort, [level for level in levels if level in _LEVELS])
+    if nearest is None:
         warnings.append(_left_out("none of the model's efforts is a level of this wire format"))
         return {}
-    nearest = min(known, key=lambda level: (abs(_RANKS[level] - rank), -_RANKS[level]))
     if nearest != effort:
-        warnings.append(_clamped(effort, f'"{nearest}"'))
+        warnings.append(clamped(effort, f'"{nearest}"'))
     told = {} if effort == "none" else {"includeThoughts": True}
     return {"thinkingLevel": nearest.upper(), **told}
 
@@ -71,17 +67,13 @@ def _write_budget(effort: str, option: ReasoningOption, *, has_switch: bool, war
     if effort == "none":
         if has_switch or not least:
             return {"thinkingBudget": 0}
-        warnings.append(_clamped(effort, f"the least that the model thinks, {least} tokens"))
+        warnings.append(clamped(effort, f"the least that the model thinks, {least} tokens"))
         return {"thinkingBudget": least}
     if most is None:
-        warnings.append(_clamped(effort, "a budget that the model chooses, for its largest is not known"))
+        warnings.append(clamped(effort, "a budget that the model chooses, for its largest is not known"))
         return {"thinkingBudget": -1, "includeThoughts": True}
-    return {"thinkingBudget": max(least, 1, int(most * _SHARES[effort])), "includeThoughts": True}
+    return {"thinkingBudget": max(least, 1, int(most * SHARES[effort])), "includeThoughts": True}
 
 
-def _clamped(effort: str, sent: str) -> Warning:
-    return Warning("clamped_setting", f'the model has no reasoning effort "{effort}": it was sent as {sent}')
-
-
-def _left_out(reason: str) -> Warning:
-    return Warning("dropped_setting", f"`reasoning_effort` was left out: {reason}")
+def _left_out(why: str) -> Warning:
+    return left_out("reasoning_effort", why)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from turnout.protocols.json_values import check_value
-from turnout.schemas import inline_refs
+from turnout.protocols.tool_schemas import fit_schema, write_parameters
 
 if TYPE_CHECKING:
     from turnout.requests import ModelRequest, ToolSpec
@@ -32,20 +32,15 @@ def add_tools(body: dict[str, Any], request: ModelRequest, route: Route) -> set[
         config = body.setdefault("generationConfig", {})
         config["responseMimeType"] = "application/json"
         if request.output.mode == "json_schema":
-            config["responseJsonSchema"] = _fit(request.output.schema, route)
+            config["responseJsonSchema"] = fit_schema(request.output.schema, route)
     return written
 
 
 def _write_tool(tool: ToolSpec, route: Route) -> dict[str, Any]:
     check_value(tool.parameters, f"parameters of the tool `{tool.name}`")
-    schema: dict[str, Any] = {"type": "object", "properties": {}, **tool.parameters}
-    return {"name": tool.name, "description": tool.description, "parametersJsonSchema": _fit(schema, route)}
+    return {"name": tool.name, "description": tool.description, "parametersJsonSchema": write_parameters(tool, route)}
 
 
 def _write_choice(choice: str) -> dict[str, Any]:
     mode = MODES.get(choice)
     return {"mode": "ANY", "allowedFunctionNames": [choice]} if mode is None else {"mode": mode}
-
-
-def _fit(schema: dict[str, Any], route: Route) -> dict[str, Any]:
-    return schema if route.quirks.takes_refs else inline_refs(schema)

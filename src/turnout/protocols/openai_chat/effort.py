@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from turnout.requests import ReasoningEffort
+from turnout.protocols.efforts import RANKS, clamped, find_nearest
 from turnout.responses import Warning
 
 if TYPE_CHECKING:
     from turnout.catalog.types import ReasoningOption
+    from turnout.requests import ReasoningEffort
     from turnout.routing.route import Route
-
-_RANKS = {name: rank for rank, name in enumerate(get_args(ReasoningEffort))}
 
 
 def write_effort(effort: ReasoningEffort, route: Route, warnings: list[Warning]) -> dict[str, Any]:
@@ -34,24 +33,20 @@ def write_effort(effort: ReasoningEffort, route: Route, warnings: list[Warning])
         switched = _switch(effort != "none", route)
         if switched:
             if effort != "none":
-                warnings.append(_clamped(effort, "reasoning turned on, for this model knows no degrees of it"))
+                warnings.append(clamped(effort, "reasoning turned on, for this model knows no degrees of it"))
             return switched
-    nearest = _find_nearest(effort, efforts)
+    nearest = find_nearest(effort, efforts) or _find_other(efforts)
     if nearest is None:
         warnings.append(Warning("dropped_setting", f"`reasoning_effort` was left out: {_explain(options)}"))
         return {}
-    warnings.append(_clamped(effort, f'"{nearest}"'))
+    warnings.append(clamped(effort, f'"{nearest}"'))
     return {"reasoning_effort": nearest}
 
 
-def _find_nearest(effort: str, efforts: list[str | None]) -> str | None:
-    """Return the effort of `efforts` that is nearest to `effort`; `None` where there is none that can be ranked."""
-    rank = _RANKS[effort]
-    known = [value for value in efforts if value in _RANKS]
-    active = [value for value in known if value != "none"]
-    if not active:  # such as Groq's pair of "none" and "default"
-        return next((value for value in efforts if value and value not in _RANKS), None) or next(iter(known), None)
-    return min(active, key=lambda value: (abs(_RANKS[value] - rank), -_RANKS[value]))
+def _find_other(efforts: list[str | None]) -> str | None:
+    """Return what a model is told whose `efforts` cannot be ranked, such as Groq's pair of "none" and "default"."""
+    words = [value for value in efforts if value]
+    return next((word for word in words if word not in RANKS), None) or next(iter(words), None)
 
 
 def _switch(is_on: bool, route: Route) -> dict[str, Any]:
@@ -62,10 +57,6 @@ def _switch(is_on: bool, route: Route) -> dict[str, Any]:
     if field == "thinking":
         return {field: {"type": "enabled" if is_on else "disabled"}}
     return {field: {"enabled": is_on}} if field == "reasoning" else {}
-
-
-def _clamped(effort: str, sent: str) -> Warning:
-    return Warning("clamped_setting", f'the model has no reasoning effort "{effort}": it was sent as {sent}')
 
 
 def _explain(options: tuple[ReasoningOption, ...]) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from turnout.protocols.json_values import check_value
 from turnout.protocols.openai_chat.effort import write_effort
+from turnout.protocols.setting_fields import drop_sampling
 from turnout.requests import ModelSettings
 from turnout.responses import Warning
 
@@ -61,12 +62,7 @@ def write_settings(
 def _collect(settings: ModelSettings, route: Route, warnings: list[Warning], *, has_tools: bool) -> dict[str, Any]:
     """Return the fields for the settings that were given and that the model takes, but for the limit of tokens."""
     given: dict[str, Any] = {name: value for name in _PLAIN if (value := getattr(settings, name)) is not None}
-    facts = route.facts
-    if facts is not None and facts.supports_temperature is False:
-        for name in _SAMPLING:
-            if name in given:
-                del given[name]
-                warnings.append(_left_out(name, "the model takes none, and answers without it"))
+    drop_sampling(given, _SAMPLING, route, warnings)
     if settings.seed is not None:
         given[route.quirks.seed_field] = settings.seed
     if settings.reasoning_effort is not None:
@@ -88,7 +84,3 @@ def _name_limit(usual: str, refused: frozenset[str], warnings: list[Warning]) ->
         return usual
     warnings.append(Warning("renamed_setting", f"`{usual}` is refused here: the limit was sent as `{other}`"))
     return other
-
-
-def _left_out(name: str, reason: str) -> Warning:
-    return Warning("dropped_setting", f"`{name}` was left out: {reason}")

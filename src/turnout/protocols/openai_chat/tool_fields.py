@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from turnout.protocols.json_reading import is_object
+from turnout.protocols.tool_schemas import fit_schema, write_parameters
 from turnout.requests import merge_deep
-from turnout.schemas import inline_refs, make_strict
+from turnout.schemas import make_strict
 
 if TYPE_CHECKING:
     from turnout.requests import ModelRequest, OutputSpec, ToolSpec
@@ -32,12 +33,7 @@ def add_tools(body: dict[str, Any], request: ModelRequest, route: Route) -> set[
 
 
 def _write_tool(tool: ToolSpec, route: Route) -> dict[str, Any]:
-    schema: dict[str, Any] = {
-        "type": "object",
-        "properties": {},
-        **tool.parameters,
-    }  # some servers refuse a tool without them
-    function = {"name": tool.name, "description": tool.description, "parameters": _fit(schema, route)}
+    function = {"name": tool.name, "description": tool.description, "parameters": write_parameters(tool, route)}
     return {"type": "function", "function": function}
 
 
@@ -53,14 +49,10 @@ def _write_format(output: OutputSpec, route: Route) -> dict[str, Any]:
         held["description"] = output.description
     strict = make_strict(output.schema) if route.quirks.takes_strict else None
     if strict is None:
-        held["schema"] = _fit(output.schema, route)
+        held["schema"] = fit_schema(output.schema, route)
     else:
-        held |= {"schema": _fit(strict, route), "strict": True}
+        held |= {"schema": fit_schema(strict, route), "strict": True}
     return {"type": "json_schema", "json_schema": held}
-
-
-def _fit(schema: dict[str, Any], route: Route) -> dict[str, Any]:
-    return schema if route.quirks.takes_refs else inline_refs(schema)
 
 
 def merge_tools(mine: list[dict[str, Any]], given: list[Any]) -> list[Any]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from turnout.protocols.json_values import check_value
 from turnout.protocols.openai_chat.effort import write_effort
+from turnout.protocols.setting_fields import drop_sampling, keep_taken, left_out
 from turnout.requests import ModelSettings
-from turnout.responses import Warning
 
 if TYPE_CHECKING:
     from turnout.requests import ModelRequest
+    from turnout.responses import Warning
     from turnout.routing.route import Route
 
 _NO_SETTINGS = ModelSettings()
@@ -36,12 +36,7 @@ def write_settings(
     settings = request.settings
     if settings == _NO_SETTINGS:
         return set(), set()
-    given = _collect(settings, route, warnings, has_tools=bool(request.tools))
-    for name in [name for name in given if name in refused]:
-        del given[name]
-        warnings.append(_left_out(name, "the provider refuses it, and the model answers without it"))
-    for name, value in given.items():
-        check_value(value, f"settings.{name}")
+    given = keep_taken(_collect(settings, route, warnings, has_tools=bool(request.tools)), refused, warnings)
     body.update(given)
     return set(_ADDED & given.keys()), set(_TRANSLATED & given.keys())
 
@@ -52,13 +47,8 @@ def _collect(settings: ModelSettings, route: Route, warnings: list[Warning], *, 
     for name in _UNKNOWN:
         if getattr(settings, name) is not None:
             told = "this wire format has no such field: pass the provider's own in provider_options= if it has one"
-            warnings.append(_left_out(name, told))
-    facts = route.facts
-    if facts is not None and facts.supports_temperature is False:
-        for name in _SAMPLING:
-            if name in given:
-                del given[name]
-                warnings.append(_left_out(name, "the model takes none, and answers without it"))
+            warnings.append(left_out(name, told))
+    drop_sampling(given, _SAMPLING, route, warnings)
     if settings.reasoning_effort is not None:
         fields = write_effort(settings.reasoning_effort, route, warnings)
         effort = fields.pop("reasoning_effort", None)
@@ -70,7 +60,3 @@ def _collect(settings: ModelSettings, route: Route, warnings: list[Warning], *, 
     if settings.logprobs or "top_logprobs" in given:
         given["include"] = [_LOGPROBS]
     return given
-
-
-def _left_out(name: str, reason: str) -> Warning:
-    return Warning("dropped_setting", f"`{name}` was left out: {reason}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from turnout.protocols.tool_schemas import fit_schema, write_parameters
 from turnout.responses import Warning
-from turnout.schemas import inline_refs, make_strict
+from turnout.schemas import make_strict
 
 if TYPE_CHECKING:
     from turnout.requests import ModelRequest, OutputSpec, ToolSpec
@@ -38,8 +39,7 @@ def add_tools(
 
 def _write_tool(tool: ToolSpec, route: Route) -> dict[str, Any]:
     """Return a function; `strict` is this wire's default, under which no argument could be left out."""
-    schema: dict[str, Any] = {"type": "object", "properties": {}, **tool.parameters}
-    written: dict[str, Any] = {"type": "function", "name": tool.name, "parameters": _fit(schema, route)}
+    written: dict[str, Any] = {"type": "function", "name": tool.name, "parameters": write_parameters(tool, route)}
     if tool.description:
         written["description"] = tool.description
     if route.quirks.takes_strict:
@@ -59,9 +59,5 @@ def _write_format(output: OutputSpec, route: Route) -> dict[str, Any]:
         held["description"] = output.description
     strict = make_strict(output.schema) if route.quirks.takes_strict else None
     if strict is None:
-        return held | {"schema": _fit(output.schema, route)}
-    return held | {"schema": _fit(strict, route), "strict": True}
-
-
-def _fit(schema: dict[str, Any], route: Route) -> dict[str, Any]:
-    return schema if route.quirks.takes_refs else inline_refs(schema)
+        return held | {"schema": fit_schema(output.schema, route)}
+    return held | {"schema": fit_schema(strict, route), "strict": True}
