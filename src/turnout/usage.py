@@ -8,6 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 _PER_MILLION = Decimal(1_000_000)
+_NOTHING = Decimal(0)
 
 
 class Usage(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
@@ -58,7 +59,7 @@ class Cost(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
 
     def __add__(self, other: Cost) -> Cost:
         """Add two costs; a part that one of them does not know is unknown in the sum."""
-        return Cost(**{name: _sum([getattr(self, name), getattr(other, name)]) for name in self.__struct_fields__})
+        return Cost(**{name: _add(getattr(self, name), getattr(other, name)) for name in self.__struct_fields__})
 
     def __str__(self) -> str:
         return "cost unknown" if self.total is None else f"${self.total.normalize():f}"
@@ -118,31 +119,22 @@ def compute_cost(usage: Usage, prices: Prices | None) -> Cost:
     plain_in = max(usage.input_tokens - read - write - audio_in, 0)
     plain_out = max(usage.output_tokens - reasoning - audio_out, 0)
     own, by = prices.input_price, prices.output_price
-    parts = {
-        "input": _sum([_charge(plain_in, own), _charge(audio_in, prices.audio_input_price)]),
-        "output": _sum(
-            [
-                _charge(plain_out, by),
-                _charge(reasoning, prices.reasoning_price),
-                _charge(audio_out, prices.audio_output_price),
-            ]
-        ),
-        "cache_read": _charge(read, own if prices.cache_read_price is None else prices.cache_read_price),
-        "cache_write": _charge(write, own if prices.cache_write_price is None else prices.cache_write_price),
-    }
-    return Cost(total=_sum(list(parts.values())), **parts)
+    given = _add(_charge(plain_in, own), _charge(audio_in, prices.audio_input_price))
+    answered = _add(_charge(plain_out, by), _charge(reasoning, prices.reasoning_price))
+    answered = _add(answered, _charge(audio_out, prices.audio_output_price))
+    cached = _charge(read, own if prices.cache_read_price is None else prices.cache_read_price)
+    written = _charge(write, own if prices.cache_write_price is None else prices.cache_write_price)
+    total = _add(_add(given, answered), _add(cached, written))
+    return Cost(total=total, input=given, output=answered, cache_read=cached, cache_write=written)
 
 
 def _charge(tokens: int, price: Decimal | None) -> Decimal | None:
     if tokens == 0:
-        return Decimal(0)
+        return _NOTHING
     return None if price is None else tokens * price / _PER_MILLION
 
 
-def _sum(parts: list[Decimal | None]) -> Decimal | None:
-    total = Decimal(0)
-    for part in parts:
-        if part is None:
-            return None
-        total += part
-    return total
+def _add(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    if one is None or other is None:
+        return None
+    return one if other is _NOTHING else one + other

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from turnout.errors import InvalidInputError
-from turnout.messages import Media, Message, Part, as_parts
+from turnout.messages import Media, Message, Part, Text, as_parts
 
 if TYPE_CHECKING:
     from turnout.media import MediaLimits
@@ -15,6 +15,7 @@ MessagesArgument = str | Message | Part | Sequence[str | Part] | Sequence[Messag
 """A string; a list of strings and parts, which is ONE user message; or a list of `Message`s or OpenAI-style dicts."""
 
 _PARTS = get_args(Part)
+_ONLY_MESSAGES = {Message}
 _FORMS = "give a string, a list of strings and parts (one user message), or a list of messages"
 
 
@@ -25,7 +26,7 @@ def read_messages(value: object, limits: MediaLimits | Mapping[str, Any] | None 
     await `load_messages`.
     """
     messages = parse_input(value)
-    if not any(map(_names_file, messages)):
+    if not _name_files(messages):
         return messages
     from turnout.agent.files import read_files  # here: few messages name files
 
@@ -35,7 +36,7 @@ def read_messages(value: object, limits: MediaLimits | Mapping[str, Any] | None 
 async def load_messages(value: object, limits: MediaLimits | Mapping[str, Any] | None = None) -> list[Message]:
     """Do as `read_messages`, with files read in a thread, so that no disk holds up the event loop."""
     messages = parse_input(value)
-    if not any(map(_names_file, messages)):
+    if not _name_files(messages):
         return messages
     import asyncio
 
@@ -46,6 +47,8 @@ async def load_messages(value: object, limits: MediaLimits | Mapping[str, Any] |
 
 def parse_input(value: object) -> list[Message]:
     """Read the `messages` argument and leave the files alone. Raises `InvalidInputError`."""
+    if type(value) is list and set(map(type, cast("list[Any]", value))) == _ONLY_MESSAGES:
+        return list(cast("list[Message]", value))
     if isinstance(value, (str, *_PARTS)):
         return [Message.user(cast("str | Part", value))]
     if isinstance(value, (Message, Mapping)):
@@ -73,5 +76,9 @@ def _read_message(item: object, index: int) -> Message:
     raise InvalidInputError(f"messages[{index}] is a {type(item).__name__} among messages: {_FORMS}")
 
 
-def _names_file(message: Message) -> bool:
-    return any(isinstance(part, Media) and part.path is not None for part in message.content)
+def _name_files(messages: list[Message]) -> bool:
+    for message in messages:  # plain loops: every call pays for them
+        for part in message.content:
+            if type(part) is not Text and isinstance(part, Media) and part.path is not None:
+                return True
+    return False

@@ -10,6 +10,7 @@ from turnout.errors import InvalidInputError
 from turnout.messages import Media, Message, Refusal, Role, ServerTool, Text, ToolCall, ToolResult
 from turnout.protocols.json_values import check_value
 from turnout.protocols.openai_chat.media_parts import write_media
+from turnout.protocols.openai_chat.own import read_own
 from turnout.protocols.openai_chat.thoughts import write_thoughts
 from turnout.requests import merge_deep, read_options
 from turnout.responses import Warning
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _Wire = dict[str, Any]
 _ROLES = frozenset(get_args(Role))
+_SAYING = _ROLES - {"tool"}
 
 
 def write_messages(messages: list[Message], route: Route, warnings: list[Warning]) -> list[_Wire]:
@@ -36,6 +38,10 @@ def write_messages(messages: list[Message], route: Route, warnings: list[Warning
         messages = merge_system_messages(messages, route.provider)
     wire: list[_Wire] = []
     for index, message in enumerate(messages):
+        plain = _write_plain(message)
+        if plain is not None:
+            wire.append(plain)
+            continue
         where = f"messages[{index}]"
         if message.role not in _ROLES:
             raise InvalidInputError(f"{where}.role is {message.role!r}: use one of {', '.join(get_args(Role))}")
@@ -46,6 +52,15 @@ def write_messages(messages: list[Message], route: Route, warnings: list[Warning
             written = [merge_deep(each, options) for each in written]
         wire += written
     return wire
+
+
+def _write_plain(message: Message) -> _Wire | None:
+    """Return a message that is one text and no more, as nearly all are; `None` for any other."""
+    content, role = message.content, message.role
+    if len(content) != 1 or role not in _SAYING or message.provider_options or message.name:
+        return None
+    part = content[0]
+    return None if type(part) is not Text or part.provider_options else {"role": role, "content": part.text}
 
 
 def merge_system_messages(messages: list[Message], provider: str) -> list[Message]:
@@ -123,7 +138,7 @@ def _write_part(part: Part, where: str, route: Route) -> _Wire:
 
 def _write_assistant(parts: list[Part], where: str, route: Route, warnings: list[Warning]) -> _Wire:
     texts = [part for part in parts if isinstance(part, Text)]
-    calls = [_write_call(part, where) for part in parts if isinstance(part, ToolCall)]
+    calls = [_write_call(part, where, route) for part in parts if isinstance(part, ToolCall)]
     joined: str | list[_Wire] = "".join([part.text for part in texts])
     if any(read_options(part, route.provider) for part in texts):
         joined = _write_parts(texts, where, route)
@@ -142,10 +157,13 @@ def _write_assistant(parts: list[Part], where: str, route: Route, warnings: list
     return wire
 
 
-def _write_call(call: ToolCall, where: str) -> _Wire:
+def _write_call(call: ToolCall, where: str, route: Route) -> _Wire:
     if call.invalid_arguments is None:
         check_value(call.arguments, f"{where}: arguments of `{call.name}`")
         arguments = msgspec.json.encode(call.arguments).decode()
     else:
         arguments = call.invalid_arguments
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
+    wire = {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
+    own = read_own(call, route.provider)
+    check_value(own, f"{where}: fields beside the call of `{call.name}`")
+    return merge_deep(wire, own) if own else wire
