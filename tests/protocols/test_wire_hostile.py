@@ -186,3 +186,35 @@ def test_two_calls_with_one_id_are_told_apart(wire: str):
     first, second = calls_of(answer(wire, TWICE[wire]))
     assert (first.id, second.name) == ("c1", "weather")
     assert second.id != "c1"
+
+
+def test_a_signature_beside_a_call_goes_back_to_google_on_this_wire():
+    signed = {**CALL, "extra_content": {"google": {"thought_signature": "STATE"}}}
+    told = {"choices": [{"message": {"tool_calls": [signed, {**CALL, "id": "c2"}]}, "finish_reason": "tool_calls"}]}
+    said = answer("openai_chat", told)
+    first, second = send("openai_chat", said)["messages"][1]["tool_calls"]
+    assert first["extra_content"] == signed["extra_content"]
+    assert "extra_content" not in second
+    for wire, provider in [*((wire, "p") for wire in WIRES if wire != "openai_chat"), ("openai_chat", "q")]:
+        assert "STATE" not in json.dumps(send(wire, said, provider=provider))
+
+
+def test_a_signature_beside_a_call_comes_in_pieces_as_well():
+    decoder = find_protocol("openai_chat").StreamDecoder(make_route("openai_chat"))
+    piece = {"index": 0, "extra_content": {"google": {"thought_signature": "STATE"}}}
+    for delta in ({"tool_calls": [{**CALL, "index": 0}]}, {"tool_calls": [piece]}):
+        decoder.decode_event(json.dumps({"choices": [{"delta": delta}]}).encode())
+    decoder.decode_event(b'{"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}')
+    decoder.decode_event(b"[DONE]")
+    [call] = calls_of(decoder.finish()[1].message)
+    assert call.provider_options == {"openai_chat@p": {"extra_content": {"google": {"thought_signature": "STATE"}}}}
+
+
+@pytest.mark.parametrize("arguments", ["{}", {}, None, "[1]"])
+def test_a_client_of_this_wire_sends_the_signature_back(arguments: Any):
+    import turnout.protocols.openai_chat as wire
+
+    call: dict[str, Any] = {**CALL, "function": {"name": "f", "arguments": arguments}, "extra_content": {"a": 1}}
+    messages: list[dict[str, Any]] = [{"role": "user", "content": "Hi"}, {"role": "assistant", "tool_calls": [call]}]
+    parsed = wire.parse_request(json.dumps({"model": "m", "messages": messages}).encode())
+    assert calls_of(parsed.request.messages[1])[0].provider_options == {"openai_chat": {"extra_content": {"a": 1}}}

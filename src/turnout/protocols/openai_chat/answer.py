@@ -135,7 +135,7 @@ class Answer:
         self._stop_splitting()
         self._end_block()
         self._place_calls()
-        self.chunks += self._calls.finish()
+        self.chunks += self._calls.finish(self._provider)
 
     def build(self) -> Message:
         """Return the message; `close` was called before."""
@@ -154,7 +154,7 @@ class Answer:
             text = "".join(block.pieces)
             return Reasoning(text) if block.is_reasoning else Text(text)
         if isinstance(block, PendingCall):
-            return block.build()
+            return block.build(self._provider)
         return ServerTool(block.name, block.record) if isinstance(block, _RunTool) else block
 
     def _write(self, text: str, *, is_reasoning: bool) -> None:

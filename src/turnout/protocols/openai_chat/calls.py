@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from turnout.chunks import ToolCallDelta, ToolCallEnd, ToolCallStart
 from turnout.messages import ToolCall
-from turnout.protocols.json_reading import read_object
+from turnout.protocols.json_reading import is_object, read_object
+from turnout.protocols.openai_chat.own import EXTRA, keep_own
 from turnout.protocols.tool_calls import make_call_id, read_call
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ class PendingCall:
     __slots__ = (
         "_braces",
         "_is_whole",
+        "extra",
         "id",
         "index",
         "is_custom",
@@ -36,6 +40,7 @@ class PendingCall:
     def __init__(self, index: int | None) -> None:
         self._braces = _BraceCounter()
         self._is_whole: bool | None = None
+        self.extra: dict[str, Any] = {}
         self.id = ""
         self.told_id = ""  # as the provider wrote it, also where another call has it
         self.name = ""
@@ -53,15 +58,17 @@ class PendingCall:
             self._is_whole = read_object("".join(self.pieces)) is not None
         return self._is_whole is True
 
-    def build(self) -> ToolCall:
-        """Return the call; arguments that are no JSON object are kept as they were written.
+    def build(self, provider: str) -> ToolCall:
+        """Return the call, as `provider` made it; arguments that are no JSON object are kept as they were written.
 
         The text that a custom tool gets becomes the argument `input`.
         """
         written = "".join(self.pieces)
         if self.is_custom:
-            return ToolCall(self.id, self.name, {"input": written})
-        return read_call(self.id, self.name, written)
+            call = ToolCall(self.id, self.name, {"input": written})
+        else:
+            call = read_call(self.id, self.name, written)
+        return replace(call, provider_options=keep_own({EXTRA: self.extra}, provider)) if self.extra else call
 
 
 class _BraceCounter:
@@ -124,19 +131,21 @@ class CallTracker:
                 if piece.id not in self._by_id:  # else one is made up: two calls with one id cannot be answered
                     call.id = piece.id
                     self._by_id[call.id] = call
+        if is_object(piece.extra_content):
+            call.extra = call.extra | piece.extra_content
         if text:
             call.pieces.append(text)
         if not call.is_started and call.name:
             return start(call)
         return [ToolCallDelta(call.id, text)] if text and call.is_started else []
 
-    def finish(self) -> list[Chunk]:
-        """Return the chunks that end every call."""
+    def finish(self, provider: str) -> list[Chunk]:
+        """Return the chunks that end every call; `provider` made them."""
         chunks: list[Chunk] = []
         for call in self.calls:
             if not call.is_started:
                 chunks += start(call)
-            chunks.append(ToolCallEnd(call.build()))
+            chunks.append(ToolCallEnd(call.build(provider)))
         return chunks
 
     def _find(self, piece: Call, name: str, text: str) -> PendingCall | None:

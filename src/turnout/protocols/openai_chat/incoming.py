@@ -25,6 +25,7 @@ from turnout.messages import (
 from turnout.protocols.json_reading import is_array, is_object, objects, read_object
 from turnout.protocols.media_bytes import tidy_base64
 from turnout.protocols.openai_chat.media_parts import audio_type
+from turnout.protocols.openai_chat.own import EXTRA, keep_own
 from turnout.protocols.openai_chat.thinking import read_details, read_thinking_part
 from turnout.protocols.sealing import unseal
 
@@ -243,14 +244,18 @@ def _parse_call(call: object, where: str) -> ToolCall:
     function = _object_of(call, "function", where)
     identity, name = _text_of(call, "id", where), _text_of(function, "name", f"{where}.function")
     arguments = function.get("arguments")
+    extra = call.get(EXTRA)
+    own = keep_own({EXTRA: extra}) if is_object(extra) and extra else {}
     if is_object(arguments):
-        return ToolCall(identity, name, arguments)
+        return ToolCall(identity, name, arguments, provider_options=own)
     if arguments is None or arguments == "":
-        return ToolCall(identity, name, {})
+        return ToolCall(identity, name, {}, provider_options=own)
     if not isinstance(arguments, str):
         raise _wrong(f"{where}.function.arguments", f"is a {type(arguments).__name__}", "give JSON text or a dict")
     read = read_object(arguments)
-    return ToolCall(identity, name, {}, arguments) if read is None else ToolCall(identity, name, read)
+    if read is None:
+        return ToolCall(identity, name, {}, arguments, provider_options=own)
+    return ToolCall(identity, name, read, provider_options=own)
 
 
 def _parse_custom_call(call: _Dict, where: str) -> ToolCall:

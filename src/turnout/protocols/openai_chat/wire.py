@@ -31,6 +31,7 @@ class Call(Struct):
     id: str | None = None
     function: Function | None = None
     custom: Custom | None = None
+    extra_content: Any = None  # Google's signatures, which it wants back
 
 
 class Delta(Struct):
@@ -176,6 +177,7 @@ def _convert_call(item: dict[str, Any]) -> Call:
         id=as_text(item.get("id")),
         function=_convert_function(item.get("function")),
         custom=Custom(as_text(custom.get("name")), as_text(custom.get("input"))) if is_object(custom) else None,
+        extra_content=item.get("extra_content"),
     )
 
 
