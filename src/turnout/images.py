@@ -12,6 +12,7 @@ from turnout.requests import ImageRequest, read_provider_options
 from turnout.responses import Warning
 from turnout.tasks.options import TaskOptions, check_names, read_text, read_word
 from turnout.tasks.result import TaskResult
+from turnout.tasks.sync import make_sync
 from turnout.usage import Cost
 
 if TYPE_CHECKING:
@@ -96,11 +97,8 @@ async def generate_image(
     return _finish(await send_prepared(prepared, request), count)
 
 
-def generate_image_sync(model: ModelSpec | list[ModelSpec], prompt: str, **arguments: Any) -> GeneratedImages:
-    """Do as `generate_image`, from sync code; works in scripts, threads and beside a running event loop."""
-    from turnout.agent.threads import find_loop
-
-    return find_loop().run(generate_image(model, prompt, **arguments))
+generate_image_sync = make_sync(generate_image)
+"""Do as `generate_image`, from sync code."""
 
 
 def _read_images(images: object, mask: object) -> dict[str, Image]:

@@ -13,6 +13,7 @@ from turnout.requests import RerankRequest, read_provider_options
 from turnout.responses import Warning
 from turnout.tasks.options import TaskOptions, check_names, read_text
 from turnout.tasks.result import TaskResult
+from turnout.tasks.sync import make_sync
 
 if TYPE_CHECKING:
     from turnout.responses import ModelResponse, RerankResponse
@@ -100,11 +101,8 @@ async def rerank(
     return Ranking(results=ranked, search_units=response.search_units, **describe(answer))
 
 
-def rerank_sync(model: ModelSpec | list[ModelSpec], query: str, documents: Iterable[str], **arguments: Any) -> Ranking:
-    """Do as `rerank`, from sync code; works in scripts, threads and beside a running event loop."""
-    from turnout.agent.threads import find_loop
-
-    return find_loop().run(rerank(model, query, documents, **arguments))
+rerank_sync = make_sync(rerank)
+"""Do as `rerank`, from sync code."""
 
 
 def _read_documents(documents: object) -> list[str]:

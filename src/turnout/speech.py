@@ -10,6 +10,7 @@ from turnout.messages import Audio, Message
 from turnout.requests import SpeechRequest, read_provider_options
 from turnout.tasks.options import TaskOptions, check_names, read_number, read_text, read_word
 from turnout.tasks.result import TaskResult
+from turnout.tasks.sync import make_sync
 
 if TYPE_CHECKING:
     from turnout.call import Answer
@@ -73,11 +74,8 @@ async def speak(
     return _finish(await send_prepared(prepare_call(model, request, options)), request)
 
 
-def speak_sync(model: ModelSpec | list[ModelSpec], text: str, **arguments: Any) -> Speech:
-    """Do as `speak`, from sync code; works in scripts, threads and beside a running event loop."""
-    from turnout.agent.threads import find_loop
-
-    return find_loop().run(speak(model, text, **arguments))
+speak_sync = make_sync(speak)
+"""Do as `speak`, from sync code."""
 
 
 def _read_voice(voice: object) -> str | dict[str, Any] | None:

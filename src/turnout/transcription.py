@@ -12,6 +12,7 @@ from turnout.requests import Timestamps, TranscriptionRequest, read_provider_opt
 from turnout.responses import Segment, Word
 from turnout.tasks.options import TaskOptions, check_names, read_number, read_word
 from turnout.tasks.result import TaskResult
+from turnout.tasks.sync import make_sync
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,13 +91,8 @@ async def transcribe(
     )
 
 
-def transcribe_sync(
-    model: ModelSpec | list[ModelSpec], audio: Audio | Video | Source, **arguments: Any
-) -> Transcription:
-    """Do as `transcribe`, from sync code; works in scripts, threads and beside a running event loop."""
-    from turnout.agent.threads import find_loop
-
-    return find_loop().run(transcribe(model, audio, **arguments))
+transcribe_sync = make_sync(transcribe)
+"""Do as `transcribe`, from sync code."""
 
 
 def _read_timestamps(value: object) -> tuple[Timestamps, ...]:

@@ -16,6 +16,8 @@ from typing import Any, assert_type
 
 import turnout
 from turnout import Agent, Result, tool
+from turnout.images import generate_image_sync
+from turnout.reranking import Ranking, rerank_sync
 
 
 @dataclass
@@ -33,6 +35,9 @@ def take(result: Result) -> None: ...
 
 agent = Agent(model="ovhcloud/gpt-oss-120b", tools=[add])
 assert_type(add(1, 2), int)
+assert_type(rerank_sync("a/b", "trains", ["one"], top=1, max_retries=0), Ranking)
+rerank_sync("a/b", "trains", ["one"], best=1)  # pyright: ignore[reportCallIssue]
+generate_image_sync("a/b", "A kite", count="two")  # pyright: ignore[reportArgumentType]
 
 
 async def main() -> None:
@@ -54,7 +59,13 @@ def test_output_is_typed_for_the_checker(tmp_path: Path) -> None:
     source = Path(__file__).resolve().parents[2] / "src"
     (tmp_path / "program.py").write_text(PROGRAM)
     (tmp_path / "pyrightconfig.json").write_text(
-        json.dumps({"extraPaths": [str(source)], "typeCheckingMode": "strict"})
+        json.dumps(
+            {
+                "extraPaths": [str(source)],
+                "typeCheckingMode": "strict",
+                "reportUnnecessaryTypeIgnoreComment": True,  # so that what is wrong in the program must be found
+            }
+        )
     )
     shown = subprocess.run(
         [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, "-p", str(tmp_path)],

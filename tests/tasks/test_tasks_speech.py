@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from base64 import b64encode
 
 import pytest
 
 from provider import reply
 from turnout.errors import BadRequestError, InvalidInputError, ResponseError, UnsupportedFeatureError
+from turnout.images import generate_image
+from turnout.reranking import rerank
 from turnout.speech import speak, speak_sync
+from turnout.transcription import transcribe
 
 MODEL = "ovhcloud/tts"
 MP3 = b"ID3\x04" + bytes(range(256))
@@ -107,3 +112,12 @@ async def test_models_of_other_kinds_are_refused_with_the_right_call(provider):
         UnsupportedFeatureError, match="transcription.*: call `turnout.transcription.transcribe` with it"
     ):
         await speak("groq/whisper-large-v3", "Hello!")
+
+
+@pytest.mark.parametrize("call", [speak, generate_image, transcribe, rerank])
+def test_a_sync_twin_has_the_arguments_of_its_call(call):
+    twin = getattr(sys.modules[call.__module__], f"{call.__name__}_sync")
+    assert (twin.__name__, twin.__module__) == (f"{call.__name__}_sync", call.__module__)
+    assert inspect.signature(twin) == inspect.signature(call)
+    assert twin.__doc__.startswith(f"Do as `{call.__name__}`, from sync code")
+    assert not inspect.iscoroutinefunction(twin)
