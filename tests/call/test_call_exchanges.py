@@ -20,6 +20,7 @@ from turnout.agent.runtime import default_runtime
 from turnout.call import credentials as credentials_module
 from turnout.call import token_exchanges
 from turnout.call.credentials import Credentials
+from turnout.call.pacing import Pacer
 from turnout.call.token_exchanges import Token
 from turnout.errors import (
     APIConnectionError,
@@ -404,6 +405,19 @@ async def test_where_an_answer_may_send_calls(named: object, moves: bool, monkey
         desk.script(token("t", endpoints={"api": named}))
         route = await authorise(Credentials())
         assert (route.base_url == named) is moves
+
+
+async def test_the_rate_limits_of_a_key_outlive_its_tokens(desk: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.script(token("t1"), token("t2"))
+    pacer, held = Pacer(), Credentials()
+    first = await authorise(held)
+    lane = pacer.find_lane(first)
+    assert held.forget(first)
+    assert pacer.find_lane(await authorise(held)) is lane
+    monkeypatch.setenv("GITHUB_TOKEN", "another-secret")
+    assert pacer.find_lane(resolve(COPILOT)) is not lane
+    lanes = [pacer.find_lane(resolve("anthropic/claude-sonnet-4-5", api_key=key)) for key in ("k1", "k2", "k1")]
+    assert lanes[0] is lanes[2] is not lanes[1]
 
 
 # -- Keys that are refused ---------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from provider import KEY, Provider, Reply, answer, error, reply, silence
+from turnout.agent.runtime import default_runtime
 from turnout.cli import local_servers, main
 from turnout.cli.local_servers import find_servers
 
@@ -47,6 +48,26 @@ def test_without_a_model_the_cheapest_is_called(provider: Provider, capsys: Capt
     assert main(["doctor", "--live", "OVHcloud", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["state"] == "ok"
     assert provider.requests[0].json["model"] == "mistral-7b-instruct-v0.3"
+
+
+def test_a_live_call_exchanges_its_key_first(
+    server: Provider, provider: Provider, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    for name, value in {
+        "WATSONX_AI_APIKEY": KEY, "WATSONX_AI_PROJECT_ID": "p", "WATSONX_TOKEN_URL": server.url,
+        "WATSONX_BASE_URL": provider.url,
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    server.script(reply({"access_token": "iam", "expires_in": 3600}), error(400, f"no {KEY}"))
+    provider.script(reply(answer("OK.")))
+    assert main(["doctor", "--live", "watsonx"]) == 0
+    assert provider.requests[0].headers["authorization"] == "Bearer iam"
+    default_runtime.cache_clear()
+    assert main(["doctor", "--live", "watsonx"]) == 1
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"AuthenticationError: no token from {server.url}" in shown
+    assert "check the secret that is exchanged there" in shown
+    assert KEY not in shown
 
 
 def test_a_live_call_that_fails_says_the_cure(provider: Provider, capsys: Captured) -> None:

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from turnout.call.rate_limits import read_rate_limits
 from turnout.errors import RateLimitError
+from turnout.routing.route import is_secret_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -227,7 +228,9 @@ class Pacer:
 
     def find_lane(self, route: Route) -> Lane:
         """Return the lane of `route`; the key in it is known by its hash alone."""
-        credentials = "\n".join(f"{name}:{route.headers[name]}" for name in ("authorization",) if name in route.headers)
+        credentials = "\n".join(f"{name}:{value}" for name, value in route.headers.items() if is_secret_header(name))
+        if grant := route.grant:  # its tokens change, and the limits stay
+            credentials = "\n".join((grant.secret, grant.client_id, grant.file))
         key = (route.url, route.model, blake2b(credentials.encode(), digest_size=16).digest())
         with self._lock:
             lane = self._lanes.get(key)
