@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #define MOST_FILES 32768
-#define EVENT_HEAD "{\"id\":\"chatcmpl-benchmark\",\"object\":\"chat.completion.chunk\",\"created\":1760000000,\"model\":\"gpt-4o-mini\",\"choices\":"
+#define EVENT_HEAD "{\"id\":\"chatcmpl-benchmark\",\"object\":\"chat.completion.chunk\",\"created\":1760000000,\"model\":\"gpt-oss-120b\",\"choices\":"
 
 struct script { /* a stream of some length, and where its text pieces begin */
     long chunks;
@@ -117,7 +117,7 @@ static struct script *find_script(long chunks) {
 
 static void make_whole(void) {
     const char *body =
-        "{\"id\":\"chatcmpl-benchmark\",\"object\":\"chat.completion\",\"created\":1760000000,\"model\":\"gpt-4o-mini\","
+        "{\"id\":\"chatcmpl-benchmark\",\"object\":\"chat.completion\",\"created\":1760000000,\"model\":\"gpt-oss-120b\","
         "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"Hello! How can I help you today? "
         "I can answer questions, write texts, and explain how things work.\",\"refusal\":null},\"logprobs\":null,"
         "\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":24,\"total_tokens\":36,"

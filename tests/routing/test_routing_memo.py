@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from turnout import catalog
 from turnout.catalog.types import Provider
 from turnout.errors import UnknownProviderError
 from turnout.routing import memo
+from turnout.routing.environment import get_variable
 from turnout.routing.memo import find_route
 from turnout.routing.model import Candidate, ModelConfig
 from turnout.routing.resolution import trace_candidate
@@ -135,3 +137,11 @@ def test_routes_of_exchanged_keys_and_of_files_are_not_kept(monkeypatch, place):
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     assert find(Candidate(model="amazon-bedrock/anthropic.claude-3-haiku-20240307-v1:0")).grant is not None
     assert not memo._kept
+
+
+def test_a_variable_is_read_quickly_or_slowly_alike(monkeypatch):
+    monkeypatch.setenv("TURNOUT_TEST_É", "grün")
+    monkeypatch.delenv("TURNOUT_TEST_NONE", raising=False)
+    quick = [get_variable(name) for name in ("TURNOUT_TEST_É", "TURNOUT_TEST_NONE")]
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    assert quick == [get_variable(name) for name in ("TURNOUT_TEST_É", "TURNOUT_TEST_NONE")] == ["grün", ""]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from decimal import Decimal, InvalidOperation
@@ -11,6 +10,7 @@ from threading import Lock, RLock
 from typing import TYPE_CHECKING
 
 from turnout.errors import BudgetError, InvalidInputError
+from turnout.routing.environment import get_variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -254,7 +254,7 @@ def process_budget() -> Budget | None:
 
     Another value of ``TURNOUT_MAX_COST_USD`` moves the limit and keeps what is spent.
     """
-    text = os.environ.get(PROCESS_VARIABLE)
+    text = get_variable(PROCESS_VARIABLE)
     limit = _process_limit()
     if limit.given is not None:
         return limit.given

@@ -122,7 +122,10 @@ class Exchange(Struct):
     def request_id(self) -> str | None:
         """The provider's id of the request, where it tells one."""
         headers = self.http.headers
-        return next((headers[name] for name in REQUEST_ID_HEADERS if name in headers), None)
+        for name in REQUEST_ID_HEADERS:
+            if (found := headers.get(name)) is not None:
+                return found
+        return None
 
     def explain(self, error: TurnoutError) -> None:
         """Complete `error` with what the head of the answer told."""

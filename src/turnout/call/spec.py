@@ -90,9 +90,12 @@ class Call(Struct, kw_only=True):
         return f"Call({' or '.join(candidate.label for candidate in self.candidates)})"
 
 
+_NO_SETTINGS = ModelSettings()
+
+
 def merge_request(request: ModelRequest, candidate: Candidate) -> ModelRequest:
     """Return `request` with the candidate's own settings and provider options merged over it."""
-    if candidate.settings == ModelSettings() and not candidate.provider_options:
+    if candidate.settings == _NO_SETTINGS and not candidate.provider_options:
         return request
     return structs.replace(
         request,

@@ -15,6 +15,7 @@ A protocol has
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
@@ -126,6 +127,7 @@ class WireProtocol(Protocol):
         ...
 
 
+@cache
 def find_protocol(name: str) -> WireProtocol:
     """Return the wire format `name`. Raises `ConfigurationError` for one that turnout does not speak."""
     if name not in PROTOCOLS and name not in TASK_PROTOCOLS:

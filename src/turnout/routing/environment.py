@@ -8,7 +8,7 @@ import threading
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from turnout.errors import ConfigurationError
 
@@ -65,9 +65,27 @@ def read_variable(*names: str) -> Variable | None:
     return found
 
 
+def get_variable(name: str) -> str:
+    """Return a variable of the environment alone, empty where it is not set; for what every call reads.
+
+    `os.environ.get` costs a microsecond or two; a look into the dict below it costs a tenth of that. Where an
+    interpreter has none, the slow way is right as well.
+    """
+    values: dict[Any, Any] | None = getattr(os.environ, "_data", None)
+    if values is None:
+        return os.environ.get(name, "")
+    found = values.get(_encode(name))
+    return "" if found is None else os.environ.decodevalue(found)
+
+
+@lru_cache(maxsize=256)
+def _encode(name: str) -> object:
+    return os.environ.encodekey(name)
+
+
 def _find_variable(names: tuple[str, ...]) -> Variable | None:
     for name in names:
-        if value := os.environ.get(name, "").strip():
+        if value := get_variable(name).strip():
             return Variable(name, value, "environment")
     values = _read_dotenv()
     for name in names:
