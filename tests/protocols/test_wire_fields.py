@@ -88,6 +88,11 @@ def refused(message: str, param: str | None = None, body: bytes = BODY, status: 
         ("errors: form.effort: Extra inputs are not permitted", None, "form.effort"),
         ("form.effort: use low or high", None, None),
         ("structured outputs are not supported", None, "response_format"),
+        ("structured outputs are not supported with this model", None, "response_format"),
+        ("structured outputs are not supported with tools", None, None),
+        ("This model does not support tool calling", None, "tools"),
+        ("This model does not support tool calling together with images", None, None),
+        ("tool calling is not supported when thinking", None, None),
         ("unknown field: size", None, None),
     ],
 )

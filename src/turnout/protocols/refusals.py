@@ -32,18 +32,22 @@ _FIELD_IS_UNKNOWN = re.compile(
     re.IGNORECASE,
 )
 
-_CALLING = r"(?:function|tool)[ -]?(?:call(?:ing|s)?|use)`?"
+_CALLING = r"(?:function|tool)[ -]?(?:call(?:ing|s)?|use)`?(?!\w)"
+_EVER = (
+    r"(?! (?:with|when|while|together|alongside|and|if)\b(?! (?:this|the) model\b))"  # not just beside something else
+)
 _LACKS = r"(?:do|does)(?: not|n't) (?:currently )?support (?:native |any |the |this )?"
 _IS_OFF = r"(?:is|are)(?: not (?:enabled|supported|available)| unavailable| unsupported)"
 _NO_TOOLS = (  # vLLM and llama.cpp, as they were started; OpenRouter; Bedrock, Groq, Google
     rf"requires? --(?:enable-auto-tool-choice|tool-call-parser)|(?:tools|tool_choice) param requires --jinja"
-    rf"|no endpoints found that support tool use|{_LACKS}{_CALLING}|{_CALLING} is not (?:enabled|supported)"
+    rf"|no endpoints found that support tool use|{_LACKS}{_CALLING}{_EVER}"
+    rf"|{_CALLING} is not (?:enabled|supported){_EVER}"
 )
 _NO_CHOICE = rf"{_LACKS}tool_choice|tool_choice ['\"]?\w+['\"]? is incompatible with thinking"  # DeepSeek; Moonshot
 _NO_FORMAT = (  # OpenAI, DeepSeek; Groq; Google
-    rf"response[_ ]format['`\"]? (?:of )?type (?:['`\"]?json_(?:schema|object)['`\"]? )?{_IS_OFF}"
-    rf"|{_LACKS}(?:response[_ ]format|structured outputs?|json[_ ](?:mode|schema))"
-    rf"|(?:structured outputs?|json mode) {_IS_OFF}"
+    rf"response[_ ]format['`\"]? (?:of )?type (?:['`\"]?json_(?:schema|object)['`\"]? )?{_IS_OFF}{_EVER}"
+    rf"|{_LACKS}(?:response[_ ]format|structured outputs?|json[_ ](?:mode|schema))(?!\w){_EVER}"
+    rf"|(?:structured outputs?|json mode) {_IS_OFF}{_EVER}"
 )
 _WORDS = {"tools": _NO_TOOLS, "tool_choice": _NO_CHOICE, "response_format": _NO_FORMAT}
 """What servers say of a feature without naming its field, by the name under which it is learned."""
