@@ -1,4 +1,4 @@
-"""Pictures made by a model: `generate_image` and `generate_image_sync`."""
+"""Images made by a model: `generate_image` and `generate_image_sync`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["GeneratedImages", "generate_image", "generate_image_sync"]
 
 
 class GeneratedImages(TaskResult, kw_only=True):
-    """Pictures, and how they were made: ``(await generate_image("openai/gpt-image-2", "A red kite")).images[0].data``.
+    """Images, and how they were made: ``(await generate_image("openai/gpt-image-2", "A red kite")).images[0].data``.
 
     `images` has the bytes of each in `data`, or, where the provider keeps them, a `url` that may be gone within the
     hour. `revised_prompts` has for each the prompt that the provider made of the given one, `None` where it tells none.
@@ -59,7 +59,7 @@ async def generate_image(
     background: str | None = None,
     **options: Unpack[TaskOptions],
 ) -> GeneratedImages:
-    """Return pictures that a model makes: ``await generate_image("openai/gpt-image-2", "A red kite", count=2)``.
+    """Return images that a model makes: ``await generate_image("openai/gpt-image-2", "A red kite", count=2)``.
 
     With `images` (bytes, paths, URLs or `Image`s) it changes these; `mask` shows by transparency what of the first may
     change. `count` is how many to make. `size`, `quality`, `output_format` and `background` are the provider's words.
@@ -102,7 +102,7 @@ generate_image_sync = make_sync(generate_image)
 
 
 def _read_images(images: object, mask: object) -> dict[str, Image]:
-    """Return the pictures to be changed, and last the mask, by the names of their arguments."""
+    """Return the images to be changed, and last the mask, by the names of their arguments."""
     from turnout.tasks.loading import read_part
 
     listed: list[Any] = list(cast("list[Any]", images)) if isinstance(images, (list, tuple)) else [images]
@@ -111,7 +111,7 @@ def _read_images(images: object, mask: object) -> dict[str, Image]:
     found = {name: read_part(item, Image, name) for name, item in _name_items(listed, several=several)}
     if mask is not None:
         if not found:
-            raise InvalidInputError("mask= is given without images=: give the picture that it covers")
+            raise InvalidInputError("mask= is given without images=: give the image that it covers")
         found["mask"] = read_part(mask, Image, "mask")
     return found
 
@@ -125,9 +125,9 @@ def _finish(answer: Answer, count: int) -> GeneratedImages:
 
     response = cast("ImageResponse", answer.response)
     if len(response.images) < count:
-        what = f"{count} pictures were asked for, and the provider sent {len(response.images)}: call again for the rest"
+        what = f"{count} images were asked for, and the provider sent {len(response.images)}: call again for the rest"
         answer.warnings.append(Warning("fewer_results", what))
     told = describe(answer)
-    if response.image_input_tokens:  # the catalog has the price of text that goes in, and none of pictures
+    if response.image_input_tokens:  # the catalog has the price of text that goes in, and none of images
         told["cost"] = Cost(output=answer.cost.output)
     return GeneratedImages(images=response.images, revised_prompts=response.revised_prompts, **told)

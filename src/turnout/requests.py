@@ -121,11 +121,11 @@ class EmbeddingRequest(ModelRequest, frozen=True, kw_only=True):
 
 
 class ImageRequest(ModelRequest, frozen=True, kw_only=True):
-    """Pictures to be made: ``ImageRequest(messages=[Message.user("A red kite")])``.
+    """Images to be made: ``ImageRequest(messages=[Message.user("A red kite")])``.
 
-    `messages` is one message of the user with the prompt, and with the pictures to be changed where there are any.
-    `count` is how many pictures; `size` (``"1024x1024"``), `quality`, `output_format` (``"webp"``) and `background` are
-    the provider's words; `mask` shows by transparency what of the first picture may change.
+    `messages` is one message of the user with the prompt, and with the images to be changed where there are any.
+    `count` is how many images; `size` (``"1024x1024"``), `quality`, `output_format` (``"webp"``) and `background` are
+    the provider's words; `mask` shows by transparency what of the first image may change.
     """
 
     task: ClassVar[Task] = "image"

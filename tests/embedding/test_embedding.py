@@ -370,7 +370,7 @@ async def test_when_no_model_answers_each_try_is_told(server) -> None:
 
 
 async def test_a_chat_model_is_refused_before_anything_is_sent(server) -> None:
-    with pytest.raises(UnsupportedFeatureError, match=r"is no model for embeddings \(chat\): call `generate` with it"):
+    with pytest.raises(UnsupportedFeatureError, match=r"is no embedding model \(chat\): call `generate` with it"):
         await embed("ovhcloud/gpt-oss-120b", "a")
     assert server.requests == []
     result = await embed("ovhcloud/gpt-oss-120b", "a", check="warn")

@@ -45,7 +45,7 @@ async def test_a_picture_in_any_spelling_of_base64(item: dict[str, Any], provide
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "javascript:1", "//h/x.png"])
 async def test_a_picture_at_an_odd_url_is_none(url: str, provider: Provider):
     provider.script(reply(pictures({"url": url})))
-    with pytest.raises(ResponseError, match="a picture at a URL that is neither http nor https"):
+    with pytest.raises(ResponseError, match="an image at a URL that is neither http nor https"):
         await generate_image(server(provider), "A kite", max_retries=0)
 
 
@@ -58,7 +58,7 @@ async def test_fewer_pictures_than_asked_for_are_told(provider: Provider):
     provider.script(reply(pictures({"b64_json": ENCODED})))
     result = await generate_image(server(provider), "A kite", count=3)
     assert (len(result), [warning.code for warning in result.warnings]) == (1, ["fewer_results"])
-    assert "3 pictures were asked for, and the provider sent 1" in result.warnings[0].message
+    assert "3 images were asked for, and the provider sent 1" in result.warnings[0].message
 
 
 @pytest.mark.parametrize(

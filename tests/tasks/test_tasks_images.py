@@ -198,14 +198,12 @@ async def test_the_next_model_is_asked_where_one_fails(provider):
     provider.script(reply({"data": []}))
     with pytest.raises(AllCandidatesFailedError):
         await generate_image([MODEL, "ovhcloud/second"], "A red kite", max_retries=0)
-    with pytest.raises(ResponseError, match="no picture"):
+    with pytest.raises(ResponseError, match="no image"):
         await generate_image(MODEL, "A red kite", max_retries=0)
 
 
 async def test_models_of_other_kinds_are_refused_with_the_right_call(openai):
-    with pytest.raises(
-        UnsupportedFeatureError, match=r"is no model that makes pictures \(chat\): call `generate` with"
-    ):
+    with pytest.raises(UnsupportedFeatureError, match=r"is no image model \(chat\): call `generate` with"):
         await generate_image("openai/gpt-5", "A red kite")
     openai.script(pictures())
     result = await generate_image("openai/gpt-5", "A red kite", check="warn")
@@ -214,5 +212,5 @@ async def test_models_of_other_kinds_are_refused_with_the_right_call(openai):
 
 
 async def test_a_wire_format_without_pictures_is_an_error():
-    with pytest.raises(ConfigurationError, match="for which this version has no pictures"):
+    with pytest.raises(ConfigurationError, match="for which this version has no images"):
         await generate_image({"url": "http://127.0.0.1:1", "id": "m", "protocol": "anthropic_messages"}, "A red kite")

@@ -93,5 +93,5 @@ async def test_arguments_that_cannot_be_read_are_errors(provider, arguments, sai
 
 
 async def test_models_of_other_kinds_are_refused_with_the_right_call():
-    with pytest.raises(UnsupportedFeatureError, match=r"is no model that ranks \(embedding\): call `embed` with it"):
+    with pytest.raises(UnsupportedFeatureError, match=r"is no rerank model \(embedding\): call `embed` with it"):
         await rerank("openai/text-embedding-3-small", "trains", TEXTS)

@@ -150,8 +150,6 @@ async def test_generate_and_transcribe_send_each_other_what_is_not_theirs(provid
     monkeypatch.setenv("GROQ_API_KEY", KEY)
     with pytest.raises(UnsupportedFeatureError, match="call `turnout.transcription.transcribe` with it"):
         await generate("groq/whisper-large-v3", "Hello!")
-    with pytest.raises(
-        UnsupportedFeatureError, match=r"is no model that transcribes \(chat\): call `generate` with it"
-    ):
+    with pytest.raises(UnsupportedFeatureError, match=r"is no transcription model \(chat\): call `generate` with it"):
         await transcribe("openai/gpt-5", WAV)
     assert provider.requests == []

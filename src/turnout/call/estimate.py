@@ -20,10 +20,10 @@ ASSUMED_OUTPUT_TOKENS = 4096
 """How long an answer is taken to be at most where neither the call nor the model limits it to less, in tokens."""
 
 ASSUMED_IMAGE_PIXELS = 1536 * 1024
-"""How large a picture is taken to be where the call does not say, in pixels."""
+"""How large an image is taken to be where the call does not say, in pixels."""
 
 MOST_IMAGE_PIXELS = 3840 * 2160
-"""How large a picture is where the call says so in another way than ``"1024x1024"``: the most of gpt-image-2.
+"""How large an image is where the call says so in another way than ``"1024x1024"``: the most of gpt-image-2.
 
 Source: https://developers.openai.com/api/docs/guides/image-generation (size and quality options), 2026-11-25."""
 
@@ -36,7 +36,7 @@ def estimate_cost(request: ModelRequest, route: Route, input_tokens: int) -> Dec
     """Return what `request` may cost in USD at the dearest price of each kind; `None` where a price is unknown.
 
     The answer is taken to be as long as `max_output_tokens` allows, else `ASSUMED_OUTPUT_TOKENS` or the model's own
-    limit, whichever is less; a picture has the tokens that its size may take.
+    limit, whichever is less; an image has the tokens that its size may take.
     """
     facts = route.facts
     if facts is None:
@@ -79,7 +79,7 @@ def expect_output_tokens(request: ModelRequest, route: Route, facts: Model) -> i
 
 
 def expect_image_tokens(size: object) -> int:
-    """Return how many tokens a picture of `size` (``"1024x1024"``, or any word of the provider's) may have at most.
+    """Return how many tokens an image of `size` (``"1024x1024"``, or any word of the provider's) may have at most.
 
     That is what gpt-image-2 counts for a square of that many pixels at high quality: (pixels + 2,000,000) · 96² /
     4,000,000, and no fewer than the models before it (1024 by 1536: 8,232 and not 6,240). Fitted to the calculator of

@@ -1,7 +1,7 @@
-"""The wire format of OpenAI's pictures, as many others speak it.
+"""The wire format of OpenAI's images, as many others speak it.
 
 Source: OpenAI's OpenAPI description, `POST /images/generations` (JSON) and `POST /images/edits` (a form, for requests
-that hold pictures). A picture comes as base64 or as a URL, whichever the provider sends.
+that hold images). An image comes as base64 or as a URL, whichever the provider sends.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _MAKING, _CHANGING = "/images/generations", "/images/edits"
 
 
 def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozenset()) -> EncodedRequest:
-    """Return an `ImageRequest` as the bytes to send: JSON, or a form where it holds pictures to be changed.
+    """Return an `ImageRequest` as the bytes to send: JSON, or a form where it holds images to be changed.
 
-    Raises `InvalidInputError` for any other request, a picture that is not at hand, and what JSON cannot hold.
+    Raises `InvalidInputError` for any other request, an image that is not at hand, and what JSON cannot hold.
     """
     if not isinstance(request, ImageRequest):
-        raise InvalidInputError(f"`{route.asked}` is at an endpoint for pictures: call `generate_image` with it")
+        raise InvalidInputError(f"`{route.asked}` is at an endpoint for images: call `generate_image` with it")
     fields = TaskFields(route, dropped)
     fields.put("prompt", "".join([message.text for message in request.messages]))
     fields.put_setting("count", request.count if request.count != 1 else None, "n")
@@ -62,18 +62,18 @@ def _make_file(image: Image, where: str, name: str) -> FormFile:
 
 
 def decode(body: bytes, route: Route) -> ImageResponse:
-    """Return the pictures in the `body` of a 200.
+    """Return the images in the `body` of a 200.
 
     Raises `ResponseError` for a body that is no answer, and for an error inside it the `APIStatusError` that its code
     stands for.
     """
     value = try_read_json(body)
     if not is_object(value) or not is_array(value.get("data")) or value.get("error"):
-        raise_foreign(body, route, "pictures", "pictures")
+        raise_foreign(body, route, "images", "images")
     items = objects(value["data"])
     images = [_read_image(item, value, body, route) for item in items]
     if not images:
-        raise refuse("no picture", body, route)
+        raise refuse("no image", body, route)
     usage = value.get("usage")
     details: Any = usage.get("input_tokens_details") if is_object(usage) else None
     return ImageResponse(
@@ -94,11 +94,11 @@ def _read_image(item: dict[str, Any], answer: dict[str, Any], body: bytes, route
         if _LINK.match(url):
             return Image(url=url)
         if url[:5].lower() != "data:":
-            raise refuse("a picture at a URL that is neither http nor https", body, route)
+            raise refuse("an image at a URL that is neither http nor https", body, route)
         written = url
-    data = read_base64(written, "a picture", body, route) if isinstance(written, str) else b""
+    data = read_base64(written, "an image", body, route) if isinstance(written, str) else b""
     if not data:
-        raise refuse("a picture that has neither bytes nor a URL", body, route)
+        raise refuse("an image that has neither bytes nor a URL", body, route)
     form = as_text(item.get("output_format")) or as_text(answer.get("output_format"))
     told = None if form is None else "image/svg+xml" if form == "svg" else f"image/{form}"
     return Image(data=data, media_type=sniff_media_type(data) or told)

@@ -34,7 +34,7 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
     Raises `InvalidInputError` for any other request, and for what JSON cannot hold.
     """
     if not isinstance(request, RerankRequest):
-        raise InvalidInputError(f"`{route.asked}` is at an endpoint for ranking: call `rerank` with it")
+        raise InvalidInputError(f"`{route.asked}` is at an endpoint for reranking: call `rerank` with it")
     query, *documents = [
         part.text for message in request.messages for part in message.content if isinstance(part, Text)
     ]
@@ -56,7 +56,7 @@ def decode(body: bytes, route: Route) -> RerankResponse:
         value = {"results": value}
     listed = value.get("results", value.get("data")) if is_object(value) else None
     if not is_object(value) or not is_array(listed) or value.get("error") or len(objects(listed)) != len(listed):
-        raise_foreign(body, route, "scores", "ranking")
+        raise_foreign(body, route, "scores", "reranking")
     scores = [_read_score(item, body, route) for item in objects(listed)]
     if len({index for index, _ in scores}) != len(scores):
         raise refuse("one document twice", body, route)

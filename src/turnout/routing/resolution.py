@@ -147,10 +147,10 @@ def _fill(template: str, place: Place, candidate: Candidate) -> str:
 
 _TASKS: dict[Task, str] = {
     "embedding": "embeddings",
-    "image": "pictures",
+    "image": "images",
     "speech": "speech",
     "transcription": "transcriptions",
-    "rerank": "ranking",
+    "rerank": "reranking",
 }
 
 

@@ -1,4 +1,4 @@
-"""The pictures and the sound that a task is given, read from files and URLs: its endpoints take bytes alone."""
+"""The images and the sound that a task is given, read from files and URLs: its endpoints take bytes alone."""
 
 from __future__ import annotations
 

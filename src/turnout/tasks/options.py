@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class TaskOptions(TypedDict, total=False):
-    """What a call of a task takes beside its own arguments, the same for pictures, speech, transcriptions and ranking.
+    """What a call of a task takes beside its own arguments, the same for images, speech, transcriptions and ranking.
 
     `check` says what becomes of a model that the catalog lists for another task: ``"raise"``, ``"warn"`` or ``"off"``.
     `max_cost_usd` limits what the call may cost (USD, or a `Budget`), and `pace` lets it wait for the provider's rate

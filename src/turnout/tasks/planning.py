@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from turnout.transport.seam import Transport
 
 _KINDS: dict[Task, str] = {
-    "embedding": "model for embeddings",
-    "image": "model that makes pictures",
-    "speech": "model that speaks",
-    "transcription": "model that transcribes",
-    "rerank": "model that ranks",
+    "embedding": "embedding model",
+    "image": "image model",
+    "speech": "speech model",
+    "transcription": "transcription model",
+    "rerank": "rerank model",
 }
 
 
