@@ -72,10 +72,10 @@ fuzz: $(VENV)/.dev ## 200,000 broken bodies, streams and requests (TURNOUT_FUZZ_
 	@TURNOUT_FUZZ_INPUTS=$${TURNOUT_FUZZ_INPUTS:-200000} $(PY) -m pytest -n auto --maxprocesses 4 -rs tests/protocols/fuzz $(ARGS)
 
 .PHONY: check
-check: $(VENV)/.dev ## lint, format, types, shape, floors, words, docs in step: every one, even after a failure
-	@$(MAKE) --no-print-directory --keep-going check-lint check-format check-types check-shape check-floors check-words check-docs
+check: $(VENV)/.dev ## lint, format, types, shape, floors, words, docs in step, supply: every one, even after a failure
+	@$(MAKE) --no-print-directory --keep-going check-lint check-format check-types check-shape check-floors check-words check-docs check-supply
 
-.PHONY: check-lint check-format check-types check-shape check-floors check-words check-docs
+.PHONY: check-lint check-format check-types check-shape check-floors check-words check-docs check-supply
 check-lint: $(VENV)/.dev
 	$(SAY) 'ruff check'
 	@$(PY) -m ruff check --quiet --output-format concise
@@ -101,6 +101,10 @@ ifneq ($(wildcard scripts/build_docs.py),)
 else
 	$(SAY) 'no scripts/build_docs.py: the pages are not checked'
 endif
+
+check-supply: $(VENV)/.dev
+	$(SAY) 'check_supply: licences, hashes of the lock, known weaknesses'
+	@$(PY) scripts/check_supply.py
 
 .PHONY: format
 format: $(VENV)/.dev ## format the code and mend what ruff can mend
