@@ -180,3 +180,11 @@ def test_a_refusal_is_a_part_of_the_message():
     response = decode(whole(content=None, refusal="no"), make_route())
     assert response.message.content == [Refusal("no")]
     assert (response.text, response.refusal) == ("", "no")
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "NaN", "-Infinity", "true", '"-0.5"'])
+def test_a_probability_that_is_no_number_is_left_out(number):
+    top = '"top_logprobs": [{"token": "b", "logprob": -1}]'
+    tokens = ", ".join([f'{{"token": "a", "logprob": {each}, {top}}}' for each in (number, "-0.5")])
+    body = f'{{"choices": [{{"message": {{"content": "a"}}, "logprobs": {{"content": [{tokens}]}}}}]}}'
+    assert [each.logprob for each in decode(body.encode(), make_route()).logprobs or []] == [-0.5]
