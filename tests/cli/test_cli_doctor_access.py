@@ -128,6 +128,18 @@ def test_a_local_server_that_answers_garbage_is_left_out(body: bytes) -> None:
     assert (finding.state, finding.subject) == ("note", "local servers")
 
 
+@pytest.mark.parametrize("body", [{"error": "Unauthorized"}, {"error": {"code": 401, "message": "Invalid API Key"}}])
+def test_a_local_server_with_a_key_is_told_of(body: object) -> None:
+    with Provider() as server:
+        server.script(reply(body, 401))
+        (finding,) = find_servers({"Acme": int(server.url.split(":")[2].partition("/")[0])})
+        assert (finding.state, finding.subject) == ("note", "local server")
+        assert finding.text.endswith(f'(the port of Acme) asks for a key: call it with url="{server.url}" and api_key=')
+        server.script(reply(b"<html>", 401))
+        (finding,) = find_servers({"Acme": int(server.url.split(":")[2].partition("/")[0])})
+        assert finding.subject == "local servers"
+
+
 def test_a_local_server_is_asked_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     with Provider() as server, Provider() as proxy:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):

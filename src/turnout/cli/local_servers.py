@@ -30,8 +30,16 @@ class _Listed(msgspec.Struct):
     id: str
 
 
+class _Refusal(msgspec.Struct):
+    error: str | dict[str, object]
+
+
 class _Listing(msgspec.Struct):
     data: list[_Listed] | None
+
+
+class _KeyWantedError(Exception):
+    """What is there may be a server of models; it answers to its key only."""
 
 
 def find_servers(ports: Mapping[str, int] | None = None) -> list[Finding]:
@@ -62,6 +70,9 @@ async def _ask(name: str, port: int, transport: Transport) -> Finding | None:
             models = await _list_models(base_url, transport)
     except (CallError, TimeoutError):
         return None
+    except _KeyWantedError:
+        how = f'asks for a key: call it with url="{base_url}" and api_key='
+        return Finding("note", "local server", f"{base_url} (the port of {name}) {how}")
     if models is None:
         return None
     shown = ", ".join(_shorten(model) for model in models[:_MOST_SHOWN]) + (", …" if len(models) > _MOST_SHOWN else "")
@@ -75,7 +86,10 @@ def _shorten(text: str) -> str:
 
 
 async def _list_models(base_url: str, transport: Transport) -> list[str] | None:
-    """Return the ids that a server lists; `None` where it is no server of models."""
+    """Return the ids that a server lists; `None` where it is no server of models.
+
+    Raises `_KeyWantedError` for a refusal in the JSON that servers of models refuse with.
+    """
     request = HTTPRequest(
         method="GET",
         url=f"{base_url}/models",
@@ -90,10 +104,10 @@ async def _list_models(base_url: str, transport: Transport) -> list[str] | None:
             body += piece
     finally:
         response.close()
-    if response.status != 200:
-        return None
     try:
-        listing = msgspec.json.decode(body, type=_Listing)
+        if response.status == 401 and msgspec.json.decode(body, type=_Refusal):
+            raise _KeyWantedError
+        listing = msgspec.json.decode(body, type=_Listing) if response.status == 200 else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return [model.id for model in listing.data or []]
+    return listing and [model.id for model in listing.data or []]
