@@ -10,7 +10,7 @@ import pytest
 
 from provider import Provider, answer, events, reply, stream
 from turnout import Agent, tool
-from turnout.errors import MalformedStreamError
+from turnout.errors import MalformedStreamError, TruncatedStreamError
 
 SEARCH = [
     {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}},
@@ -108,3 +108,20 @@ async def test_a_stream_of_another_wire_is_no_empty_answer(pieces: list[bytes], 
     with pytest.raises(MalformedStreamError, match="no event of a Responses API: check that the base URL"):
         async for _ in await agent.stream("Hi"):
             pass
+
+
+@pytest.mark.parametrize("pieces", [[b"data: [DONE]\n\n"], [b'data: {"type": "ping"}\n\n', b"data: [DONE]\n\n"]])
+async def test_a_stream_without_a_choice_is_no_empty_answer(pieces: list[bytes], provider: Provider):
+    provider.script(stream(pieces), stream(events(["Hi"])))
+    result = await Agent(model=config(provider, "openai_chat", "one"), max_retries=1).stream("Hi")
+    assert "".join([text async for text in result.text_stream]) == "Hi"
+    provider.script(stream(pieces))
+    with pytest.raises(TruncatedStreamError, match="without any choice"):
+        await (await Agent(model=config(provider, "openai_chat", "one"), max_retries=0).stream("Hi")).result()
+
+
+async def test_the_end_mark_of_another_wire_harms_no_answer_of_gemini(provider: Provider):
+    told = b"data: " + json.dumps(DONE["gemini"]).encode() + b"\n\n"
+    provider.script(stream([told, b"data: [DONE]\n\n"]))
+    result = await (await Agent(model=config(provider, "gemini", "one"), max_retries=0).stream("Hi")).result()
+    assert result.text == "done"

@@ -417,7 +417,7 @@ def test_an_error_in_a_stream_is_a_chunk():
     assert decoder.decode_event(b'{"message": "x"}', "error") == [ErrorChunk("x")]
 
 
-@pytest.mark.parametrize("data", [b"nonsense", b'"text"', b"17", b"null", b"[DONE]"])
+@pytest.mark.parametrize("data", [b"nonsense", b'"text"', b"17", b"null"])
 def test_an_event_that_is_no_object_is_an_error(data):
     decoder = StreamDecoder(make_route())
     decoder.decode_event(json.dumps(make_body({"text": "so far"}, reason=None)).encode())

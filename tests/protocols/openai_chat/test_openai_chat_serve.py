@@ -302,8 +302,8 @@ def test_pieces_of_calls_and_what_comes_after_the_end():
 )
 def test_a_stream_that_breaks_is_told_as_an_error(break_off):
     renderer = StreamRenderer()
-    renderer.feed([TextDelta("a")])
-    chunks, _ = stream_bytes([break_off(renderer), b"data: [DONE]\n\n"])
+    begun = renderer.feed([TextDelta("a")])
+    chunks, _ = stream_bytes([begun, break_off(renderer), b"data: [DONE]\n\n"])
     assert "broke" in next(chunk.message for chunk in chunks if isinstance(chunk, ErrorChunk))
 
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from turnout.responses import TokenLogprob
     from turnout.routing.route import Route
 
+_NOTHING = (b"", b"[DONE]")
+"""What says nothing: servers that speak OpenAI's wire format as well end with its end mark."""
+
 
 class StreamDecoder:
     """The state of one stream; see `turnout.protocols.StreamDecoder`.
@@ -66,7 +69,7 @@ class StreamDecoder:
         """
         if self._cut is not None:
             raise self._malformed(self._cut)
-        if not data.strip():
+        if data.strip() in _NOTHING:
             return []
         try:
             value = read_json(data)

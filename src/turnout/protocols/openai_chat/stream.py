@@ -81,6 +81,11 @@ class StreamDecoder:
                 f"the stream ended {where}, with neither a finish reason nor [DONE]: try again, or name a fallback",
                 text=self.text,
             )
+        if self._index is None:
+            raise TruncatedStreamError(
+                "the stream ended without any choice: try again, name a fallback, or check that the base URL is that of"
+                " a chat completions API"
+            )
         chunks = self._close()
         answer = self._answer
         return chunks, ModelResponse(
