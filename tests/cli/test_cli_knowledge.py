@@ -22,6 +22,7 @@ from turnout.catalog.updates import PriceChange, ProviderChange, RefreshReport
 from turnout.cli import COMMANDS, main
 from turnout.cli.grid import Line, lay_out
 from turnout.local.embedded import EmbeddedModel
+from turnout.protocols import find_protocol
 from turnout.version import __version__
 
 Captured = pytest.CaptureFixture[str]
@@ -341,9 +342,11 @@ def test_explain_fails_where_a_model_cannot_be_routed(model: str, capsys: Captur
 
 
 def test_explain_says_when_a_wire_format_is_not_spoken(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    find_protocol.cache_clear()
     monkeypatch.setattr("turnout.protocols.PROTOCOLS", ())
     assert main(["explain", "ovhcloud/gpt-oss-120b"]) == 1
     assert "not ready: the wire format `openai_chat` is not supported by this version" in capsys.readouterr().out
+    find_protocol.cache_clear()
 
 
 def test_doctor_of_a_sound_machine(provider: Provider, own_cache: Path, capsys: Captured) -> None:
