@@ -45,7 +45,7 @@ class Fault:
     timeouts: dict[str, Any] | None = None
     has_total: bool = False
     warm: Play | None = None
-    most_sent: int = 3 * MEGABYTE
+    most_sent: int = 8 * MEGABYTE
     limits: dict[str, Any] = field(default_factory=dict)
 
     @property

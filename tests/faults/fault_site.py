@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 SENT_BUFFER = 65_536
 """What a server may have in the air: the kernel would take megabytes on loopback, and hide who stops reading."""
 
+_AT_ONCE = 65_536
+
 
 @dataclass
 class Wire:
@@ -31,9 +33,11 @@ class Wire:
 
     async def send(self, *pieces: bytes, pause_s: float = 0.0) -> None:
         for piece in pieces:
-            self.writer.write(piece)
-            await self.writer.drain()
-            self.site.sent += len(piece)
+            for at in range(0, len(piece), _AT_ONCE):
+                part = piece[at : at + _AT_ONCE] if len(piece) > _AT_ONCE else piece
+                self.writer.write(part)
+                await self.writer.drain()
+                self.site.sent += len(part)
             if pause_s or len(pieces) > 1:
                 await asyncio.sleep(pause_s)
 

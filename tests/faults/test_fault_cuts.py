@@ -12,8 +12,8 @@ import pytest
 from fault_answers import Right, answer_rightly, chunk
 from fault_proxy import proxy_to
 from fault_site import Host, Site, Wire
-from provider import KEY
 
+from provider import KEY
 from turnout import Agent
 from turnout.errors import APIConnectionError, APITimeoutError, ResponseError, TruncatedStreamError, TurnoutError
 from turnout.transport.http import HTTPTransport

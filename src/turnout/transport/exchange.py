@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from turnout.errors import APIConnectionError, APITimeoutError, ResponseError
+from turnout.errors import APIConnectionError, APITimeoutError, InvalidInputError, ResponseError
 from turnout.transport.seam import Headers
 
 if TYPE_CHECKING:
@@ -36,6 +36,12 @@ class Limits(Struct, frozen=True, kw_only=True):
     event_bytes: int = 16 * 1024 * 1024
     waiting_bytes: int = 256 * 1024
     stale_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("body_bytes", "head_bytes", "event_bytes", "waiting_bytes"):
+            if getattr(self, name) < 1:
+                setting = name if name == "waiting_bytes" else f"max_{name}"
+                raise InvalidInputError(f"{setting} must be 1 or more: leave it out for the default")
 
 
 class StaleConnectionError(APIConnectionError):
