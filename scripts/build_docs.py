@@ -33,6 +33,7 @@ from turnout.catalog.store import read_packaged  # noqa: E402
 from turnout.cli import COMMANDS  # noqa: E402
 from turnout.protocols import PROTOCOLS  # noqa: E402
 from turnout.routing.access import list_grant_names, say_needs  # noqa: E402
+from turnout.routing.hosts import ENDPOINTS, TASK_FORMATS  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -131,6 +132,13 @@ class Listing(NamedTuple):
             for model in self.live
             if model.kind == "chat" and self.is_spoken(model) and "text" in model.output_modalities
         ]
+
+    def has_call(self, model: Model) -> bool:
+        """Whether a model that is no chat model can be called: at a wire format for its task, or as a chat model is."""
+        formats = TASK_FORMATS.get(model.kind)
+        if formats is None:
+            return model.kind == "moderation"
+        return self.protocol_of(model) in formats or any(name in formats for name in self.provider.base_urls)
 
     def is_spoken(self, model: Model) -> bool:
         """Whether turnout speaks the wire format of `model`."""
@@ -324,7 +332,7 @@ def render_table(listing: Listing) -> str:
         name, *cells = row(model)
         marks = [format_retirement(model)] if model.is_retired else []
         if model.kind != "chat":
-            marks.append(model.kind if model.kind == "moderation" else f"{model.kind}: not yet")
+            marks.append(model.kind if listing.has_call(model) else f"{model.kind}: not yet")
         elif not listing.is_spoken(model):
             marks.append(f"`{listing.protocol_of(model)}`: not yet")
         marked = f"`{name}`" + (f" ({'; '.join(marks)})" if marks else "")
@@ -333,6 +341,11 @@ def render_table(listing: Listing) -> str:
     note = "Prices are USD per 1M tokens; `?` is unknown, `-` is no."
     if retired:
         note += f" Retired: {retired}. Such an id is still sent, and a warning names the successor."
+    if any(model.kind in TASK_FORMATS and listing.has_call(model) for model in listing.models):
+        note += (
+            " A kind in brackets has a call of its own: [embeddings](../guide/embeddings.md),"
+            " [images, speech and more](../guide/images-speech-and-more.md)."
+        )
     return "\n".join(lines) + f"\n\n{note}"
 
 
@@ -411,6 +424,20 @@ def render_formats(listings: Sequence[Listing]) -> str:
         mark = "" if name in PROTOCOLS else " (not yet)"
         share = f"{100 * len(providers) / total:.2f} %"
         lines.append(f"| `{name}`{mark} | {len(providers):,} | {share} | {len(set(providers))} |")
+    lines += [
+        "",
+        "## Other calls than chats",
+        "",
+        "Models of other [kinds](images-speech-and-more.md) have wire formats of their own, at the base URL of their",
+        "provider's chats unless a row says otherwise.",
+        "",
+        "| Wire format | Kind | Endpoint | Models |",
+        "| --- | --- | --- | ---: |",
+    ]
+    for task, formats in TASK_FORMATS.items():
+        name = next(reversed(formats))
+        count = sum(model.kind == task and each.has_call(model) for each in listings for model in each.models)
+        lines.append(f"| `{name}` | {task} | `{ENDPOINTS[name]}` | {count} |")
     lines += ["", "## Quirks", "", "How a provider, or one model of it, departs from its wire format: the fields of"]
     lines += [
         "`Quirks`, which a row of [your own](catalog.md) can set too. What a provider has in `quirks_by_protocol`"
