@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 from msgspec import structs
 
-from turnout.errors import ConfigurationError
+from turnout.errors import ConfigurationError, TurnoutError
 
 if TYPE_CHECKING:
     from turnout.catalog.types import Model
     from turnout.errors import MissingKeyError
+    from turnout.requests import Task
     from turnout.routing.route import Route
 
 ModelId = Annotated[str | None, typer.Argument(metavar="MODEL", hidden=True)]
@@ -51,7 +52,7 @@ def explain(*, model: ModelId = None, select: Select = None, url: URL = None, as
 
     candidate = Candidate(model=ModelConfig(id=model, url=url) if url else model.strip())
     try:
-        route, missing = trace_candidate(candidate)
+        route, missing = trace_candidate(candidate, task=_find_task(candidate.label))
     except ConfigurationError as error:
         if not as_json:
             raise
@@ -66,6 +67,33 @@ def explain(*, model: ModelId = None, select: Select = None, url: URL = None, as
     else:
         _print_route(route, problem)
     return 0 if obstacle is None else 1
+
+
+def _find_task(model: str) -> Task:
+    """Return the task that the catalog lists `model` for: each has an endpoint of its own."""
+    from turnout import catalog
+    from turnout.requests import Task
+
+    facts = catalog.find(model)
+    return next((task for task in get_args(Task) if facts and facts.kind == task), "chat")
+
+
+def _find_url(route: Route) -> str:
+    """Return the endpoint of a call; on some wire formats it names the model."""
+    from turnout.messages import Message
+    from turnout.protocols import find_protocol
+    from turnout.requests import ModelRequest
+
+    if _is_task(route):
+        return route.url
+    try:
+        return find_protocol(route.protocol).encode(ModelRequest(messages=[Message.user("Hi")]), route).url or route.url
+    except TurnoutError:  # the wire format is not spoken, or the id cannot be part of a URL
+        return route.url
+
+
+def _is_task(route: Route) -> bool:
+    return route.facts is not None and route.facts.kind not in ("chat", "moderation")
 
 
 def _explain_selection(text: str, *, as_json: bool) -> int:
@@ -83,7 +111,10 @@ def _explain_selection(text: str, *, as_json: bool) -> int:
 
 def _check_protocol(route: Route) -> ConfigurationError | None:
     from turnout.protocols import find_protocol
+    from turnout.routing.capabilities import CALLS
 
+    if route.facts is not None and route.facts.kind not in CALLS:
+        return ConfigurationError(f"`{route.facts.id}` is for {route.facts.kind}, and turnout has no call for that yet")
     try:
         find_protocol(route.protocol)
     except ConfigurationError as error:
@@ -96,13 +127,13 @@ def _print_route(route: Route, problem: ConfigurationError | MissingKeyError | N
 
     lines = [step.partition(": ")[::2] for step in route.steps]
     if not route.is_launched:
-        lines.append(("request to", route.url))
+        lines.append(("request to", _find_url(route)))
     if route.headers:
         lines.append(("headers", ", ".join(sorted(route.headers))))
     lines += (
         _describe_facts(route.facts) if route.facts else [("catalog", "does not list this model: no facts, no prices")]
     )
-    lines += _describe_handling(route)
+    lines += _describe_call(route) if _is_task(route) else _describe_handling(route)
     lines += [("warning", warning.message) for warning in route.warnings]
     print(clean(route.asked))
     for label, text in lines:
@@ -137,9 +168,20 @@ def _describe_handling(route: Route) -> list[tuple[str, str]]:
     from turnout.adaptation.plan import lacks_tools, output_mode
 
     tools = "emulated, for the model takes none" if lacks_tools(route) else "the wire format's own"
-    lines = [("tools by", tools), ("output by", output_mode(route))]
+    return [("tools by", tools), ("output by", output_mode(route)), *_describe_quirks(route)]
+
+
+def _describe_call(route: Route) -> list[tuple[str, str]]:
+    """Return which call is for a model that is no chat model, and the quirks that apply."""
+    from turnout.routing.capabilities import CALLS
+
+    kind = route.facts.kind if route.facts else ""
+    return [("call", CALLS.get(kind, "none yet").removeprefix("call ")), *_describe_quirks(route)]
+
+
+def _describe_quirks(route: Route) -> list[tuple[str, str]]:
     quirks = [f"{name}: {_spell(value)}" for name, value in list_quirks(route).items()]
-    return [*lines, ("quirks", "; ".join(quirks))] if quirks else lines
+    return [("quirks", "; ".join(quirks))] if quirks else []
 
 
 def list_quirks(route: Route) -> dict[str, Any]:
@@ -163,12 +205,13 @@ def _route_object(route: Route, problem: ConfigurationError | None) -> dict[str,
         "problem": problem and {"type": type(problem).__name__, "message": problem.message},
         "provider": route.provider,
         "wire_model": route.model,
-        "url": route.url,
+        "url": _find_url(route),
         "is_launched": route.is_launched,
         "protocol": route.protocol,
         "headers": sorted(route.headers),
         "steps": route.steps,
         "facts": facts and {
+            "kind": facts.kind,
             "context": facts.context,
             "max_output": facts.max_output,
             "supports_tools": facts.supports_tools,
