@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, cast
 
 from turnout.agent.loop import StreamedRun
@@ -162,7 +161,7 @@ class AgentStream(Generic[T]):
             return self
         if self._is_left:
             raise StreamClosedError("the stream was closed before it was sent: call stream() again")
-        with self._reading():
+        with _Reading(self):
             self._opening = asyncio.current_task()
             try:
                 run = StreamedRun(await self._prepare())
@@ -180,18 +179,12 @@ class AgentStream(Generic[T]):
         await self._open()
         if self._is_left or self._run is None:
             raise StreamClosedError("the stream was left before its end: call stream() again", text=self.text)
-        with self._reading():
+        with _Reading(self):
             return await self._run.next_batch()
 
-    @contextmanager
-    def _reading(self) -> Generator[None]:
-        """Let one task read at a time, and keep what goes wrong for whoever asks later."""
-        if self._is_busy:
-            raise InvalidInputError("the stream is read by two tasks at once: let one task read it and pass chunks on")
-        self._is_busy = True
-        try:
-            yield
-        except asyncio.CancelledError:
+    def _fail(self, error: BaseException) -> None:
+        """Keep what went wrong for whoever asks later."""
+        if isinstance(error, asyncio.CancelledError):
             self._error = StreamClosedError(
                 "the reading of the stream was cancelled: call stream() again", text=self.text
             )
@@ -200,15 +193,11 @@ class AgentStream(Generic[T]):
             if self._is_left and task is not None:  # it was not the task that was to end, but the stream
                 task.uncancel()
                 raise self._error from None
-            raise
-        except Exception as error:
+        elif isinstance(error, Exception):
             self._error = error
             if self._run is not None:
                 self._run.fail(error)
             self._close_run()
-            raise
-        finally:
-            self._is_busy = False
 
     def _close_run(self) -> None:
         if self._run is not None:
@@ -226,6 +215,30 @@ class AgentStream(Generic[T]):
         else:
             state = "left" if self._is_left else "open" if self._run else "not sent"
         return f"AgentStream({state}, {len(self.text)} characters)"
+
+
+class _Reading:
+    """Lets one task read at a time; a class, because every piece of a stream pays for it."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: AgentStream[Any]) -> None:
+        self._stream = stream
+
+    def __enter__(self) -> None:
+        stream = self._stream
+        if stream._is_busy:  # pyright: ignore[reportPrivateUsage] - a part of it
+            raise InvalidInputError("the stream is read by two tasks at once: let one task read it and pass chunks on")
+        stream._is_busy = True  # pyright: ignore[reportPrivateUsage]
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is not None:
+                self._stream._fail(error)  # pyright: ignore[reportPrivateUsage]
+        finally:
+            self._stream._is_busy = False  # pyright: ignore[reportPrivateUsage]
 
 
 class ChunkIterator:

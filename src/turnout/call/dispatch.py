@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import deque
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import structs
@@ -54,7 +53,7 @@ class Dispatch:
         self.attempts: list[Attempt] = []
         self.warnings: list[Warning] = []
         self.budgets = find_budgets(call.budgets)  # once for all tries: those of the environment take a look there
-        self._queue = deque(runtime.cooldowns.order(call.candidates))
+        self._queue = runtime.cooldowns.order(call.candidates)
         self._failures: list[tuple[Candidate, TurnoutError]] = []
         self._turn: _Turn | None = None
         if self._queue[0] is not call.candidates[0]:
@@ -72,7 +71,7 @@ class Dispatch:
         Raises the candidate's error when there is one candidate, `AllCandidatesFailedError` when several failed.
         """
         while self._queue:
-            candidate = self._queue.popleft()
+            candidate = self._queue.pop(0)
             try:
                 answer = await self._try_candidate(candidate, receive)
             except TurnoutError as error:
@@ -151,6 +150,7 @@ class Dispatch:
             route.send_to(endpoint.base_url, endpoint.api_key)
 
 
+_NONE: frozenset[str] = frozenset()
 _MOST_MENDED = 2
 """How many refused fields one call leaves out before it gives up: each costs a request."""
 
@@ -174,7 +174,7 @@ class _Turn:
         self._lessons = dispatch.runtime.lessons
         self._spelling = self._lessons.recall(route).model or route.model
         self._encoded: EncodedRequest | None = None
-        self._dropped: frozenset[str] = frozenset()
+        self._dropped = _NONE
         self._mended = 0
         self._has_other_name = False
         self._was_renewed = False
@@ -231,6 +231,7 @@ class _Turn:
             raise
         self._record(clock, exchange.http.status, None)
         dispatch.warnings += [*route.warnings, *adapted.warnings, *self._encoded.warnings]
+        self._encoded = None  # nothing of it is needed while the answer comes, and a history is large
         if exchange.http.queued_s:
             message = (
                 f"the call waited {exchange.http.queued_s:.2f} s for a free connection: raise max_connections_per_host"

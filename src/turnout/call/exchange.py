@@ -111,7 +111,6 @@ class Exchange(Struct):
 
     route: Route
     protocol: WireProtocol
-    encoded: EncodedRequest
     http: HTTPResponse
     clock: Clock
     rewriter: Rewriter | None = None
@@ -174,7 +173,7 @@ async def post(
     """
     request = build_request(route, encoded, clock)
     http = await transport.send(request)
-    exchange = Exchange(route, protocol, encoded, http, clock)
+    exchange = Exchange(route, protocol, http, clock)
     if not 200 <= http.status < 300:
         raise await _read_error(exchange)
     return exchange

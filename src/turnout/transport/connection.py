@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from turnout.transport.pool import Pool
 
 _get = dict[str, str].get  # names are in lower case here, so that the look-up of `Headers` need not lower them
+_NO_BODY = memoryview(b"")
 _WRITE_BYTES = 65_536
 _TUNNEL_HEAD_BYTES = 65_536
 
@@ -71,7 +72,7 @@ class Connection(asyncio.Protocol):
         self.on_message_begin = self._heads_due.pop  # one more raises IndexError: bytes that belong to no answer
         self._parser = HttpResponseParser(self)
         self._head_bytes = 0  # since the last piece of body: what a server may send without giving any
-        self._body_rest: memoryview[int] = memoryview(b"")
+        self._body_rest = _NO_BODY
         self._can_stay = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -181,6 +182,8 @@ class Connection(asyncio.Protocol):
             while self._body_rest and not self.is_write_paused and not self.is_closed:
                 data, self._body_rest = self._body_rest[:_WRITE_BYTES], self._body_rest[_WRITE_BYTES:]
                 self._write(data)
+            if not self._body_rest:
+                self._body_rest = _NO_BODY  # even an empty piece keeps the whole body
         except OSError as error:  # TLS has ended
             self._lose(error)
 
@@ -390,7 +393,7 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._body_rest = memoryview(b"")
+        self._body_rest = _NO_BODY
         del self._parser  # it holds our callbacks: without this cycle everything goes when the last one lets go
         self._pool.discard(self)
         shut_down(self._transport)

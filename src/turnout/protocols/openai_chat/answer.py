@@ -73,7 +73,7 @@ class Answer:
         self._run_tools: dict[str, _RunTool] = {}
         self._citations: dict[str | None, dict[str, Any]] = {}  # by their JSON: some servers tell one again and again
         self._details = DetailLog()
-        self._unread: set[str] = set()
+        self._unread: dict[str, None] = {}
         self.refusals: list[str] = []
         self.chunks: list[Chunk] = []
 
@@ -128,7 +128,7 @@ class Answer:
         if delta.annotations:
             self._citations |= {write_again(each): each for each in objects(delta.annotations)}
         if delta.audio and is_object(delta.audio) and delta.audio.get("data"):
-            self._unread.add("audio")
+            self._unread["audio"] = None
 
     def close(self) -> None:
         """End everything that is open."""
@@ -215,7 +215,7 @@ class Answer:
         elif text is not None and (kind is None or kind in _TEXT_PARTS):
             self._add_content(text)
         else:
-            self._unread.add(kind or "unknown")
+            self._unread[kind or "unknown"] = None
 
     def _add_details(self, details: object) -> None:
         for detail in details if is_array(details) else []:

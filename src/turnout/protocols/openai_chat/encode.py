@@ -35,6 +35,9 @@ FIELDS = WireFields(
 """What is learned where a server refuses a field: https://platform.openai.com/docs/api-reference/chat/create."""
 
 
+_NONE: frozenset[str] = frozenset()
+
+
 def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozenset()) -> EncodedRequest:
     """Return `request` as the bytes to send: model, messages, the settings that were given, and nothing else.
 
@@ -75,7 +78,7 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         body=encoded,
         headers=headers,
         added=frozenset(added - options.keys()),
-        translated=frozenset(translated - options.keys()),
+        translated=frozenset(translated - options.keys()) if translated else _NONE,
         fields=FIELDS,
         warnings=tuple(warnings),
     )
