@@ -6,18 +6,19 @@ from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
 from turnout.chunks import ErrorChunk, RefusalDelta, UsageChunk
-from turnout.errors import MalformedStreamError, TruncatedStreamError
 from turnout.messages import Message, Refusal
 from turnout.protocols.anthropic_messages.answer import Answer
 from turnout.protocols.anthropic_messages.reasons import PAUSED, read_stop_reason
 from turnout.protocols.anthropic_messages.tokens import TokenCounter
 from turnout.protocols.anthropic_messages.wire import Body, Event, convert_body, convert_event, read_event
+from turnout.protocols.broken_answers import malformed, truncated, warn_of_unread
 from turnout.protocols.error_bodies import read_report
 from turnout.protocols.json_reading import UnreadableJSONError, as_text, is_object, quote, read_json, try_read_json
 from turnout.responses import ModelResponse, Warning
 
 if TYPE_CHECKING:
     from turnout.chunks import Chunk
+    from turnout.errors import MalformedStreamError
     from turnout.protocols.anthropic_messages.wire import Delta
     from turnout.routing.route import Route
 
@@ -65,11 +66,7 @@ class StreamDecoder:
     def finish(self) -> tuple[list[Chunk], ModelResponse]:
         """Return the last chunks and the whole answer. Raises `TruncatedStreamError` when the stream was cut."""
         if not (self.is_complete or self._raw_stop_reason):
-            where = "in the middle of an event" if self._cut is not None else "before the answer was finished"
-            raise TruncatedStreamError(
-                f"the stream ended {where}, with neither a stop reason nor message_stop: try again, or name a fallback",
-                text=self.text,
-            )
+            raise truncated("with neither a stop reason nor message_stop", self.text, is_in_event=self._cut is not None)
         chunks = self._close()
         message = self._answer.build()
         if self._refusal is not None:
@@ -83,7 +80,7 @@ class StreamDecoder:
             refusal=self._refusal,
             raw_finish_reason=self._raw_stop_reason or None,
             is_paused=self._raw_stop_reason == PAUSED,
-            warnings=[*self._warn_of_content(), *self._warn_of_reason()],
+            warnings=[*warn_of_unread(self._answer.unread), *self._warn_of_reason()],
         )
 
     def read_whole(self, body: Body) -> ModelResponse:
@@ -184,18 +181,7 @@ class StreamDecoder:
         return self._decode(convert_event(value), data, event)
 
     def _malformed(self, data: bytes) -> MalformedStreamError:
-        return MalformedStreamError(
-            f"an event of the stream cannot be read: {quote(data, self._secrets)!r}: try again, or check that the base"
-            " URL is that of an API like Anthropic's",
-            body=data,
-            text=self.text,
-        )
-
-    def _warn_of_content(self) -> list[Warning]:
-        return [
-            Warning("unread_content", f"the answer holds content of type {name!r} that turnout cannot read")
-            for name in sorted(self._answer.unread)
-        ]
+        return malformed(data, self._secrets, "an API like Anthropic's", self.text)
 
     def _warn_of_reason(self) -> list[Warning]:
         if self._raw_stop_reason:

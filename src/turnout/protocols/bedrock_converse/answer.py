@@ -23,14 +23,15 @@ from turnout.chunks import (
 from turnout.errors import InvalidInputError
 from turnout.messages import Message, Reasoning, ServerTool, Text
 from turnout.protocols.bedrock_converse.media_parts import KINDS, read_media
+from turnout.protocols.broken_answers import warn_of_unread
 from turnout.protocols.json_reading import as_text, is_object, objects, read_object, write_again
 from turnout.protocols.media_bytes import tidy_base64
 from turnout.protocols.tool_calls import claim_call_id, read_call
-from turnout.responses import Warning
 
 if TYPE_CHECKING:
     from turnout.chunks import Chunk
     from turnout.messages import Part, ToolCall
+    from turnout.responses import Warning
 
 _Dict = dict[str, Any]
 _SERVER_TOOL = "server_tool_use"
@@ -247,13 +248,7 @@ class Answer:
     @property
     def warnings(self) -> list[Warning]:
         """What could not be put into the message; `build` was called before."""
-        return [
-            Warning(
-                "unread_content",
-                f"the answer holds a block of type {name!r} that turnout cannot read: see the raw body",
-            )
-            for name in sorted(self._unread)
-        ]
+        return warn_of_unread(self._unread)
 
     def start(self, index: int, start: _Dict) -> None:
         """Begin the block `index`; one of text or reasoning begins with its first piece."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from turnout.chunks import ErrorChunk, UsageChunk
-from turnout.errors import MalformedStreamError, ProviderStreamError, TruncatedStreamError, redact_text
+from turnout.errors import ProviderStreamError, redact_text
 from turnout.protocols.bedrock_converse.answer import Answer
 from turnout.protocols.bedrock_converse.tokens import read_usage
+from turnout.protocols.broken_answers import malformed, truncated
 from turnout.protocols.error_bodies import read_report
-from turnout.protocols.json_reading import UnreadableJSONError, as_count, as_text, is_object, quote, read_json
+from turnout.protocols.json_reading import UnreadableJSONError, as_count, as_text, is_object, read_json
 from turnout.protocols.openai_chat.reasons import read_finish_reason
 from turnout.responses import ErrorReport, ModelResponse, Warning
 from turnout.usage import Usage
@@ -65,10 +66,7 @@ class StreamDecoder:
     def finish(self) -> tuple[list[Chunk], ModelResponse]:
         """Return the last chunks and the whole answer. Raises `TruncatedStreamError` when the stream was cut."""
         if not self._raw_finish_reason:
-            raise TruncatedStreamError(
-                "the stream ended before the answer was finished, without a stop reason: try again, or name a fallback",
-                text=self.text,
-            )
+            raise truncated("without a stop reason", self.text)
         return self._build()
 
     def read_whole(self, body: dict[str, Any]) -> ModelResponse:
@@ -98,12 +96,7 @@ class StreamDecoder:
         except UnreadableJSONError:
             value = None
         if not is_object(value):
-            raise MalformedStreamError(
-                f"an event of the stream is no JSON object: {quote(data, self._secrets)!r}: try again, or check that"
-                " the base URL is that of Bedrock's runtime",
-                body=data,
-                text=self.text,
-            )
+            raise malformed(data, self._secrets, "Bedrock's runtime", self.text)
         return value
 
     def _start(self, value: dict[str, Any]) -> None:

@@ -16,14 +16,15 @@ from turnout.chunks import (
     ToolCallStart,
 )
 from turnout.messages import Message, Reasoning, Text
+from turnout.protocols.broken_answers import warn_of_unread
 from turnout.protocols.cohere_chat.outgoing import PLAN, THINKING
 from turnout.protocols.json_reading import as_count, as_text, is_object
 from turnout.protocols.tool_calls import claim_call_id, read_call
-from turnout.responses import Warning
 
 if TYPE_CHECKING:
     from turnout.chunks import Chunk
     from turnout.messages import Part
+    from turnout.responses import Warning
 
 _TEXT = "text"
 
@@ -74,12 +75,7 @@ class Answer:
     @property
     def warnings(self) -> list[Warning]:
         """What could not be put into the message."""
-        return [
-            Warning(
-                "unread_content", f"the answer holds a part of type {name!r} that turnout cannot read: see the raw body"
-            )
-            for name in sorted(self._unread)
-        ]
+        return warn_of_unread(self._unread)
 
     def add_content(self, index: int | None, part: object) -> None:
         """Take in one item of the content, or a piece of it; `index` is its place among the items."""

@@ -22,16 +22,17 @@ from turnout.chunks import (
     ToolCallStart,
 )
 from turnout.messages import Message, Reasoning, ServerTool, Text, ToolCall
+from turnout.protocols.broken_answers import warn_of_unread
 from turnout.protocols.gemini.media_parts import read_blob, read_file
 from turnout.protocols.gemini.own import keep_own
 from turnout.protocols.gemini.sources import Sources
 from turnout.protocols.json_reading import as_text, is_object, objects, write_again
 from turnout.protocols.tool_calls import claim_call_id
-from turnout.responses import Warning
 
 if TYPE_CHECKING:
     from turnout.chunks import Chunk
     from turnout.messages import Part
+    from turnout.responses import Warning
 
 RECORDS = ("executableCode", "codeExecutionResult", "toolCall", "toolResponse")
 """Parts that tell what a tool of the provider's own did."""
@@ -75,12 +76,7 @@ class Answer:
     @property
     def warnings(self) -> list[Warning]:
         """What could not be put into the message."""
-        return [
-            Warning(
-                "unread_content", f"the answer holds a part of type {name!r} that turnout cannot read: see the raw body"
-            )
-            for name in sorted(self._unread)
-        ]
+        return warn_of_unread(self._unread)
 
     def add(self, content: object) -> None:
         """Take in the `content` of a candidate, whole or a piece of it."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from turnout.chunks import ErrorChunk, UsageChunk
-from turnout.errors import MalformedStreamError, TruncatedStreamError, redact_text
+from turnout.errors import MalformedStreamError, redact_text
+from turnout.protocols.broken_answers import malformed, truncated
 from turnout.protocols.error_bodies import read_report
 from turnout.protocols.gemini.answer import Answer
 from turnout.protocols.gemini.errors import find_block
@@ -19,7 +20,6 @@ from turnout.protocols.json_reading import (
     is_array,
     is_object,
     objects,
-    quote,
     read_json,
 )
 from turnout.responses import ModelResponse, Warning
@@ -107,10 +107,7 @@ class StreamDecoder:
     def finish(self) -> tuple[list[Chunk], ModelResponse]:
         """Return the last chunks and the whole answer. Raises `TruncatedStreamError` when the stream was cut."""
         if not self._raw_finish_reason:
-            where = "in the middle of an event" if self._cut is not None else "before the answer was finished"
-            raise TruncatedStreamError(
-                f"the stream ended {where}, without a finish reason: try again, or name a fallback", text=self.text
-            )
+            raise truncated("without a finish reason", self.text, is_in_event=self._cut is not None)
         return self.build()
 
     def build(self) -> tuple[list[Chunk], ModelResponse]:
@@ -153,12 +150,7 @@ class StreamDecoder:
         return warnings
 
     def _malformed(self, data: bytes) -> MalformedStreamError:
-        return MalformedStreamError(
-            f"an event of the stream is no JSON: {quote(data, self._secrets)!r}: try again, or check that the base URL"
-            " is that of a Gemini API",
-            body=data,
-            text=self.text,
-        )
+        return malformed(data, self._secrets, "a Gemini API", self.text)
 
 
 def read_events(value: object) -> list[dict[str, Any]]:

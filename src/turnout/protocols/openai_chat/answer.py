@@ -18,15 +18,16 @@ from turnout.chunks import (
     TextStart,
 )
 from turnout.messages import Image, Message, Part, Reasoning, Refusal, ServerTool, Text
+from turnout.protocols.broken_answers import warn_of_unread
 from turnout.protocols.json_reading import as_text, is_array, is_object, objects, write_again
 from turnout.protocols.openai_chat.calls import CallTracker, PendingCall
 from turnout.protocols.openai_chat.thinking import DetailLog, ThinkSplitter, read_reasoning, read_thinking_part
 from turnout.protocols.openai_chat.wire import Call
-from turnout.responses import Warning
 
 if TYPE_CHECKING:
     from turnout.chunks import Chunk
     from turnout.protocols.openai_chat.wire import Delta
+    from turnout.responses import Warning
 
 _TEXT_PARTS = frozenset({"text", "output_text"})
 _THINKING_PARTS = frozenset({"thinking", "reasoning"})
@@ -96,12 +97,7 @@ class Answer:
     @property
     def warnings(self) -> list[Warning]:
         """What could not be put into the message."""
-        return [
-            Warning(
-                "unread_content", f"the answer holds a part of type {name!r} that turnout cannot read: see the raw body"
-            )
-            for name in sorted(self._unread)
-        ]
+        return warn_of_unread(self._unread)
 
     def add(self, delta: Delta) -> None:
         """Take in one piece of the answer, or the whole of it."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from turnout.chunks import ErrorChunk, UsageChunk
 from turnout.errors import MalformedStreamError, TruncatedStreamError
+from turnout.protocols.broken_answers import malformed, truncated
 from turnout.protocols.error_bodies import read_hidden_report, read_report
 from turnout.protocols.json_reading import UnreadableJSONError, is_object, quote, read_json, try_read_json
 from turnout.protocols.openai_chat.answer import Answer
@@ -76,11 +77,7 @@ class StreamDecoder:
     def finish(self) -> tuple[list[Chunk], ModelResponse]:
         """Return the last chunks and the whole answer. Raises `TruncatedStreamError` when the stream was cut."""
         if not (self.is_complete or self._raw_finish_reason):
-            where = "in the middle of an event" if self._cut is not None else "before the answer was finished"
-            raise TruncatedStreamError(
-                f"the stream ended {where}, with neither a finish reason nor [DONE]: try again, or name a fallback",
-                text=self.text,
-            )
+            raise truncated("with neither a finish reason nor [DONE]", self.text, is_in_event=self._cut is not None)
         if self._index is None:
             raise TruncatedStreamError(
                 "the stream ended without any choice: try again, name a fallback, or check that the base URL is that of"
@@ -193,12 +190,7 @@ class StreamDecoder:
         return []
 
     def _malformed(self, data: bytes) -> MalformedStreamError:
-        return MalformedStreamError(
-            f"an event of the stream is no JSON: {quote(data, self._secrets)!r}: try again, or check that the base URL"
-            " is that of an OpenAI-compatible API",
-            body=data,
-            text=self.text,
-        )
+        return malformed(data, self._secrets, "an OpenAI-compatible API", self.text)
 
     def _close(self) -> list[Chunk]:
         if self._is_closed:

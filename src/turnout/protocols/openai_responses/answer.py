@@ -22,6 +22,7 @@ from turnout.chunks import (
     ToolCallStart,
 )
 from turnout.messages import Message
+from turnout.protocols.broken_answers import warn_of_unread
 from turnout.protocols.json_reading import as_text, objects
 from turnout.protocols.openai_responses.output_items import (
     TEXT_PARTS,
@@ -32,12 +33,11 @@ from turnout.protocols.openai_responses.output_items import (
     ToolItem,
     make_item,
 )
-from turnout.responses import Warning
 
 if TYPE_CHECKING:
     from turnout.chunks import Chunk
     from turnout.protocols.openai_responses.output_items import Block
-    from turnout.responses import TokenLogprob
+    from turnout.responses import TokenLogprob, Warning
 
 _Kind = TypeVar("_Kind", bound=Item)
 
@@ -91,8 +91,7 @@ class Answer:
     @property
     def warnings(self) -> list[Warning]:
         """What could not be put into the message."""
-        told = "the answer holds a part of type {!r} that turnout cannot read: see the raw body"
-        return [Warning("unread_content", told.format(name)) for name in sorted(self._unread)]
+        return warn_of_unread(self._unread)
 
     def logprobs(self) -> list[TokenLogprob]:
         """Return the tokens of the text with their log probabilities, where they were asked for."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from turnout.chunks import ErrorChunk, UsageChunk
-from turnout.errors import MalformedStreamError, TruncatedStreamError
+from turnout.errors import MalformedStreamError
+from turnout.protocols.broken_answers import malformed, truncated
 from turnout.protocols.error_bodies import read_report
 from turnout.protocols.json_reading import UnreadableJSONError, as_count, as_text, is_object, objects, quote, read_json
 from turnout.protocols.openai_chat.reasons import read_finish_reason
@@ -101,10 +102,7 @@ class StreamDecoder:
     def finish(self) -> tuple[list[Chunk], ModelResponse]:
         """Return the last chunks and the whole answer. Raises `TruncatedStreamError` when the stream was cut."""
         if not self.is_complete:
-            where = "in the middle of an event" if self._cut is not None else "before the answer was finished"
-            raise TruncatedStreamError(
-                f"the stream ended {where}, without its last event: try again, or name a fallback", text=self.text
-            )
+            raise truncated("without its last event", self.text, is_in_event=self._cut is not None)
         answer = self._answer
         raw = self._reason or self._status or ""
         return [], ModelResponse(
@@ -156,12 +154,7 @@ class StreamDecoder:
             raise self._malformed(data)
 
     def _malformed(self, data: bytes) -> MalformedStreamError:
-        return MalformedStreamError(
-            f"an event of the stream is no JSON object: {quote(data, self._secrets)!r}: try again, or check that the"
-            " base URL is that of a Responses API",
-            body=data,
-            text=self.text,
-        )
+        return malformed(data, self._secrets, "a Responses API", self.text)
 
     def _foreign(self, data: bytes) -> MalformedStreamError:
         told = "the stream holds no event of a Responses API: check that the base URL is that of one"
