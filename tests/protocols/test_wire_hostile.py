@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
+from msgspec import structs
 
+from turnout.catalog.quirks import Quirks
 from turnout.catalog.types import Model
 from turnout.messages import Message, ToolCall
 from turnout.protocols import find_protocol
@@ -218,3 +221,16 @@ def test_a_client_of_this_wire_sends_the_signature_back(arguments: Any):
     messages: list[dict[str, Any]] = [{"role": "user", "content": "Hi"}, {"role": "assistant", "tool_calls": [call]}]
     parsed = wire.parse_request(json.dumps({"model": "m", "messages": messages}).encode())
     assert calls_of(parsed.request.messages[1])[0].provider_options == {"openai_chat": {"extra_content": {"a": 1}}}
+
+
+def test_ids_of_calls_that_another_provider_made_fit_one_that_takes_nine_letters_and_digits():
+    route = structs.replace(make_route("openai_chat"), quirks=Quirks(short_call_ids=True))
+    calls = [ToolCall("toolu_01A", "f", {}), ToolCall("toolu_01B", "f", {}), ToolCall("aB3dE6gH9", "f", {})]
+    results = [Message.tool(call.id, "r") for call in calls]
+    request = ModelRequest(messages=[Message.user("Hi"), Message.assistant(*calls), *results])
+    _, step, *told = json.loads(find_protocol("openai_chat").encode(request, route).body)["messages"]
+    ids = [call["id"] for call in step["tool_calls"]]
+    assert ids == [each["tool_call_id"] for each in told]
+    assert len(set(ids)) == 3
+    assert all(re.fullmatch("[a-zA-Z0-9]{9}", each) for each in ids)
+    assert ids[2] == "aB3dE6gH9"

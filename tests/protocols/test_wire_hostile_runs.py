@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -125,3 +126,17 @@ async def test_the_end_mark_of_another_wire_harms_no_answer_of_gemini(provider: 
     provider.script(stream([told, b"data: [DONE]\n\n"]))
     result = await (await Agent(model=config(provider, "gemini", "one"), max_retries=0).stream("Hi")).result()
     assert result.text == "done"
+
+
+async def test_mistral_takes_over_in_the_middle_of_a_run_with_tools(
+    provider: Provider, second: Provider, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("MISTRAL_BASE_URL", second.url)
+    monkeypatch.setenv("MISTRAL_API_KEY", "k")
+    provider.script(reply(SEARCHED), reply({"error": {"message": "no"}}, 503))
+    second.script(reply(DONE["openai_chat"]))
+    models = [config(provider, "anthropic_messages", "one"), "mistral/mistral-large-latest"]
+    await Agent(model=models, tools=[weather], max_retries=0).generate("Hi")
+    _, step, told = second.requests[-1].json["messages"]
+    assert step["tool_calls"][0]["id"] == told["tool_call_id"]
+    assert re.fullmatch("[a-zA-Z0-9]{9}", told["tool_call_id"])

@@ -22,6 +22,9 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     seed_field: Literal["seed", "random_seed"] = "seed"
     """The body field that carries the seed."""
 
+    short_call_ids: bool = False
+    """Whether the id of a tool call must be nine letters and digits; where so, those that others made go as such."""
+
     thinking_field: (
         Literal["thinking", "enable_thinking", "reasoning", "reasoningConfig", "reasoning_config", "reasoning_effort"]
         | None

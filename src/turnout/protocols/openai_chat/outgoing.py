@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _Wire = dict[str, Any]
 _ROLES = frozenset(get_args(Role))
+_SHORT_ID = re.compile(r"[a-zA-Z0-9]{9}")
 _SAYING = _ROLES - {"tool"}
 
 
@@ -85,7 +88,9 @@ def _write(message: Message, where: str, route: Route, warnings: list[Warning]) 
     others: list[Part] = [part for part in message.content if not isinstance(part, ToolResult)]
     if results and message.role not in ("tool", "user"):
         raise InvalidInputError(f"{where}: a ToolResult in a message of the {message.role}: use `Message.tool(…)`")
-    written = [{"role": "tool", "tool_call_id": part.call_id, "content": part.content} for part in results]
+    written = [
+        {"role": "tool", "tool_call_id": fit_id(part.call_id, route), "content": part.content} for part in results
+    ]
     if message.role == "tool":
         if others or not results:
             raise InvalidInputError(
@@ -157,13 +162,20 @@ def _write_assistant(parts: list[Part], where: str, route: Route, warnings: list
     return wire
 
 
+def fit_id(identity: str, route: Route) -> str:
+    """Return the id of a call as the provider of `route` takes it; the same for the same one."""
+    if not route.quirks.short_call_ids or _SHORT_ID.fullmatch(identity):
+        return identity
+    return sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:9]
+
+
 def _write_call(call: ToolCall, where: str, route: Route) -> _Wire:
     if call.invalid_arguments is None:
         check_value(call.arguments, f"{where}: arguments of `{call.name}`")
         arguments = msgspec.json.encode(call.arguments).decode()
     else:
         arguments = call.invalid_arguments
-    wire = {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
+    wire = {"id": fit_id(call.id, route), "type": "function", "function": {"name": call.name, "arguments": arguments}}
     own = read_own(call, route.provider)
     check_value(own, f"{where}: fields beside the call of `{call.name}`")
     return merge_deep(wire, own) if own else wire
