@@ -3,47 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 
 from turnout.embedding.result import Embeddings, VectorTable
 from turnout.errors import InvalidInputError
+from turnout.tasks.options import SharedOptions
 from turnout.usage import Cost, Usage
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
-    from turnout.call.budget import Budget
     from turnout.embedding.run import Plan
-    from turnout.requests import Timeouts
-    from turnout.routing.capabilities import Check
     from turnout.routing.model import ModelSpec
-    from turnout.transport.seam import Transport
 
 
-class EmbedOptions(TypedDict, total=False):
-    """What `embed` takes beside the model and the texts.
+class EmbedOptions(SharedOptions, total=False):
+    """What `embed` takes beside the model and the texts: the options of `SharedOptions`, and its own.
 
     `dimensions` asks for shorter vectors; `batch_size` is how many texts one request holds at most (what the provider
     takes, where it is not given), `concurrency` how many requests are under way at once. With ``on_error="keep"`` a
-    request that fails does not end the call: its texts are in `failed` of the result. `check` says what becomes of a
-    model that the catalog does not list as one for embeddings: ``"raise"``, ``"warn"`` or ``"off"``. `max_cost_usd`
-    limits what the call may cost (USD, or a `Budget`), and `pace` lets requests wait for the provider's rate limit. The
-    others are those of an `Agent`. Calls over one `transport` share what is learned of its servers.
+    request that fails does not end the call: its texts are in `failed` of the result.
     """
 
     dimensions: int | None
     batch_size: int | None
     concurrency: int
     on_error: Literal["raise", "keep"]
-    check: Check
-    max_cost_usd: float | Decimal | str | Budget | None
-    pace: bool
-    provider_options: Mapping[str, Mapping[str, Any]] | None
-    headers: Mapping[str, str] | None
-    api_key: str | None
-    timeouts: Timeouts | Mapping[str, Any] | None
-    max_retries: int | None
-    transport: Transport | None
 
 
 _NAMES = frozenset(EmbedOptions.__annotations__)

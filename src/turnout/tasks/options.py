@@ -18,25 +18,33 @@ if TYPE_CHECKING:
     from turnout.transport.seam import Transport
 
 
-class TaskOptions(TypedDict, total=False):
-    """What a call of a task takes beside its own arguments, the same for images, speech, transcriptions and ranking.
+class SharedOptions(TypedDict, total=False):
+    """What the call of any task takes, embeddings included.
 
     `check` says what becomes of a model that the catalog lists for another task: ``"raise"``, ``"warn"`` or ``"off"``.
-    `max_cost_usd` limits what the call may cost (USD, or a `Budget`), and `pace` lets it wait for the provider's rate
-    limit. `media` limits the files and URLs that are read. The others are those of an `Agent`. Calls over one
-    `transport` share what is learned of its servers.
+    `max_cost_usd` limits what the call may cost (USD, or a `Budget`), and `pace` lets its requests wait for the
+    provider's rate limit. The others are those of an `Agent`. Calls over one `transport` share what is learned of its
+    servers.
     """
 
     check: Check
     max_cost_usd: float | Decimal | str | Budget | None
     pace: bool
-    media: MediaLimits | Mapping[str, Any] | None
     provider_options: Mapping[str, Mapping[str, Any]] | None
     headers: Mapping[str, str] | None
     api_key: str | None
     timeouts: Timeouts | Mapping[str, Any] | None
     max_retries: int | None
     transport: Transport | None
+
+
+class TaskOptions(SharedOptions, total=False):
+    """What a call takes beside its own arguments, the same for images, speech, transcription and reranking.
+
+    They are those of `SharedOptions`, and `media`, which limits the files and URLs that are read.
+    """
+
+    media: MediaLimits | Mapping[str, Any] | None
 
 
 _NAMES = frozenset(TaskOptions.__annotations__)
