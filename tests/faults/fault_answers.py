@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
+from fault_dialects import is_streamed, speak
 from fault_site import Wire
 
-from provider import answer, event, events
+from provider import answer, event
 from tool_replies import call
 
 STORY = "Once upon a time there was a switch. It had two tracks, and a train."
@@ -33,11 +33,10 @@ class Right:
 
     def __init__(self, wire: Wire, text: str = STORY) -> None:
         self.text = text
-        self.is_stream: bool = bool(wire.request.json.get("stream"))
+        path = wire.request.path
+        self.is_stream = is_streamed(path, wire.request.json)
         self.content_type = "text/event-stream" if self.is_stream else "application/json"
-        words = [text[at : at + 7] for at in range(0, len(text), 7)]
-        self.events = events(words)
-        self.object: dict[str, Any] = answer(text)
+        self.object, self.events = speak(path, text)
         self.pieces = self.events if self.is_stream else [json.dumps(self.object).encode()]
 
     @property

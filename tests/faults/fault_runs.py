@@ -58,11 +58,20 @@ class Outcome:
 class Cell:
     """One fault in one kind of call."""
 
-    def __init__(self, fault: Fault, kind: str, host: Host, contexts: dict[str, ssl.SSLContext], seed: int) -> None:
+    def __init__(  # noqa: PLR0917 - what a cell is
+        self,
+        fault: Fault,
+        kind: str,
+        host: Host,
+        contexts: dict[str, ssl.SSLContext],
+        seed: int,
+        protocol: str | None = None,
+    ) -> None:
         self.fault = fault
         self.kind = kind
         self.host = host
         self.contexts = contexts
+        self.protocol = protocol
         self.rng = random.Random(f"{fault.name} {kind} {seed}")
         self.is_stream = "stream" in kind
         self.text = json.dumps(OBJECT) if kind == "structured" else STORY
@@ -129,7 +138,8 @@ class Cell:
 
     def _config(self, site: Site) -> dict[str, Any]:
         url = f"http://127.0.0.1:{self.closed_port}/v1" if self.fault.is_refused else site.url
-        return {"id": "story-teller", "url": url.replace("http://", f"{self.fault.scheme}://"), "api_key": KEY}
+        config = {"id": "story-teller", "url": url.replace("http://", f"{self.fault.scheme}://"), "api_key": KEY}
+        return config if self.protocol is None else {**config, "protocol": self.protocol}
 
     def _make_agent(self, site: Site, backup: Site, transport: HTTPTransport) -> Agent[Any]:
         models = [self._config(site)]

@@ -37,7 +37,6 @@ from turnout.responses import Warning
 from turnout.transport.sse import SSEParser
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
 
     from turnout.call.dispatch import Dispatch
     from turnout.call.exchange import Exchange
@@ -75,30 +74,36 @@ class StreamReader:
 
     async def open(self) -> None:
         """Read until the first chunk is there, so that what goes wrong before can still be tried elsewhere."""
-        self.first_batch = await self._guard(self._open_batch())
+        try:
+            self.first_batch = await self._open_batch()
+        except CallError as error:
+            self.first_batch = self._recover(error)
+        except BaseException:
+            self.exchange.http.close()
+            raise
 
     async def next_batch(self) -> list[Chunk]:
         """Return the next chunks, and none at the end, when `response` is there. Raises `StreamError` and others."""
         if self.first_batch:
             batch, self.first_batch = self.first_batch, []
             return batch
-        return await self._guard(self._next_batch(is_first=False))
-
-    async def _guard(self, work: Awaitable[list[Chunk]]) -> list[Chunk]:
-        """Close the connection when `work` fails; an answer that was whole but for its end mark is one all the same."""
         try:
-            return await work
+            return await self._next_batch(is_first=False)
         except CallError as error:
-            self.exchange.http.close()
-            if isinstance(error, (APIConnectionError, APITimeoutError)) and (batch := self._finish_early()) is not None:
-                return batch
-            explained = self._explain(error)
-            if explained is error:
-                raise
-            raise explained from error
+            return self._recover(error)
         except BaseException:
             self.exchange.http.close()
             raise
+
+    def _recover(self, error: CallError) -> list[Chunk]:
+        """Close the connection, and raise `error`; an answer that was whole but for its end mark is one all the same."""
+        self.exchange.http.close()
+        if isinstance(error, (APIConnectionError, APITimeoutError)) and (batch := self._finish_early()) is not None:
+            return batch
+        explained = self._explain(error)
+        if explained is error:
+            raise error
+        raise explained from error
 
     def _finish_early(self) -> list[Chunk] | None:
         """Return the last chunks if the finish reason was read already, `None` if not."""
@@ -136,12 +141,12 @@ class StreamReader:
             if self._error is not None:
                 raise self._error
             if self._decoder.is_complete:
-                return await self._end()
+                return await self._end(is_first=is_first)
             data, self._first_bytes = self._first_bytes, b""
             if not data:
                 limit_s, kind = clock.until_first_chunk() if is_first else clock.between_chunks()
                 data = await self.exchange.http.receive(limit_s, kind)
-            batch = self._decode_events(self._events.feed(data)) if data else await self._end()
+            batch = self._decode_events(self._events.feed(data)) if data else await self._end(is_first=is_first)
             if batch or (is_first and self._has_begun):  # a rewriter may hold the first chunks back
                 return batch
         return []
@@ -164,12 +169,18 @@ class StreamReader:
             return self._rewriter.feed(batch)
         return batch
 
-    async def _end(self) -> list[Chunk]:
+    async def _end(self, *, is_first: bool) -> list[Chunk]:
         """Finish the answer; the last bytes are awaited for a moment, so that the connection can be used again."""
         batch = self._decode_events(self._events.close())
         if self._error is not None:
             return batch
-        last = self._finish_answer()
+        try:
+            last = self._finish_answer()
+        except CallError as error:
+            if is_first or not batch:
+                raise
+            self._error = error  # what came before it is read first
+            return batch
         try:
             deadline = time.monotonic() + _LAST_BYTES_S
             while (left_s := deadline - time.monotonic()) > 0 and await self.exchange.http.receive(left_s, "idle"):
