@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from turnout import ModelConfig, RequestContext, catalog
 from turnout.errors import (
@@ -412,6 +413,17 @@ def test_lessons_are_kept_by_place_and_model(key: str) -> None:
     lessons.rename_model(one, "GPT")
     assert (lessons.recall(one).dropped, lessons.recall(one).model) == (frozenset({"stream_options"}), "GPT")
     assert (lessons.recall(other).dropped, lessons.recall(other).model) == (frozenset(), None)
+
+
+def test_the_oldest_lessons_go_where_there_are_too_many(key: str) -> None:
+    lessons, route = Lessons(), resolve("ovhcloud/gpt-oss-120b")
+    places = [structs.replace(route, model=f"m-{number}") for number in range(1025)]
+    for place in places[:1024]:
+        lessons.drop_field(place, "seed")
+    lessons.rename_model(places[0], "m")  # what is used again is not old
+    lessons.drop_field(places[1024], "seed")
+    assert [bool(lessons.recall(places[at]).dropped) for at in (0, 1, 2, 1024)] == [True, False, True, True]
+    assert lessons.recall(places[0]).model == "m"
 
 
 # ---- a working directory may be somebody else's ----

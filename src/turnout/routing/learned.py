@@ -18,10 +18,11 @@ class Lesson(Struct, frozen=True):
 
 
 _NOTHING = Lesson()
+_MOST_KEPT = 1024
 
 
 class Lessons:
-    """Lessons by base URL and model."""
+    """Lessons by base URL and model; of more than a thousand the oldest go, for a user may name any model."""
 
     def __init__(self) -> None:
         self._lessons: dict[tuple[str, str], Lesson] = {}
@@ -33,8 +34,15 @@ class Lessons:
     def drop_field(self, route: Route, name: str) -> None:
         """Remember that the body field `name` is refused there."""
         known = self.recall(route)
-        self._lessons[route.base_url, route.model] = Lesson(known.dropped | {name}, known.model)
+        self._keep(route, Lesson(known.dropped | {name}, known.model))
 
     def rename_model(self, route: Route, model: str) -> None:
         """Remember that the model answers there to the id `model`."""
-        self._lessons[route.base_url, route.model] = Lesson(self.recall(route).dropped, model)
+        self._keep(route, Lesson(self.recall(route).dropped, model))
+
+    def _keep(self, route: Route, lesson: Lesson) -> None:
+        place = (route.base_url, route.model)
+        self._lessons.pop(place, None)
+        self._lessons[place] = lesson
+        for old in list(self._lessons)[:-_MOST_KEPT]:
+            self._lessons.pop(old, None)  # another thread may have taken it
