@@ -234,3 +234,11 @@ def test_ids_of_calls_that_another_provider_made_fit_one_that_takes_nine_letters
     assert len(set(ids)) == 3
     assert all(re.fullmatch("[a-zA-Z0-9]{9}", each) for each in ids)
     assert ids[2] == "aB3dE6gH9"
+
+
+def test_a_long_id_of_a_call_fits_where_64_letters_are_the_most():
+    long = "functions." + "a" * 60 + ":0"
+    calls = [ToolCall(long, "f", {}), ToolCall("c", "f", {})]
+    first, second, *told = send("openai_responses", Message.assistant(*calls))["input"][1:]
+    assert [first["call_id"], second["call_id"]] == [each["call_id"] for each in told]
+    assert (len(first["call_id"]), second["call_id"]) == (29, "c")

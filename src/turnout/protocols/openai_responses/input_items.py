@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _Wire = dict[str, Any]
 _NOTHING: _Wire = {}
 _ROLES = frozenset(get_args(Role))
+_LONGEST_ID = 64
 
 
 def write_input(messages: list[Message], route: Route, warnings: list[Warning]) -> tuple[str | None, list[_Wire]]:
@@ -116,7 +118,7 @@ class _Writer:
 
     def _write_result(self, part: ToolResult, where: str) -> _Wire:
         kind = "custom_tool_call_output" if part.call_id in self._custom_calls else "function_call_output"
-        wire = {"type": kind, "call_id": part.call_id, "output": part.content}
+        wire = {"type": kind, "call_id": _fit_id(part.call_id), "output": part.content}
         return self._with_fields(wire, part, where)
 
     def _write_content(self, parts: list[Part], where: str) -> str | list[_Wire]:
@@ -213,7 +215,7 @@ class _Writer:
         return details
 
     def _write_call(self, call: ToolCall, where: str) -> _Wire:
-        wire: _Wire = {"type": "function_call", "call_id": call.id, "name": call.name}
+        wire: _Wire = {"type": "function_call", "call_id": _fit_id(call.id), "name": call.name}
         if read_own(call, self._route.provider).get("type") == "custom_tool_call":
             self._custom_calls.add(call.id)
             given = call.arguments.get("input")
@@ -232,6 +234,13 @@ class _Writer:
             )
         check_value(part.data, f"{where}: the record of {part.name!r}")
         return part.data
+
+
+def _fit_id(identity: str) -> str:
+    """Return the id of a call as the wire takes it (64 letters at most, OpenAI's description says); the same for one."""
+    if len(identity) <= _LONGEST_ID:
+        return identity
+    return f"call_{sha256(identity.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}"
 
 
 def _is_in_record(message: Message) -> bool:
