@@ -237,7 +237,7 @@ class _Writer:
 
 
 def _fit_id(identity: str) -> str:
-    """Return the id of a call as the wire takes it (64 letters at most, OpenAI's description says); the same for one."""
+    """Return the id of a call as OpenAI describes the wire (64 letters at most); the same for the same one."""
     if len(identity) <= _LONGEST_ID:
         return identity
     return f"call_{sha256(identity.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}"
