@@ -15,6 +15,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from string import Template
@@ -31,7 +32,7 @@ from turnout.catalog.columns import COLUMNS, format_retirement, row  # noqa: E40
 from turnout.catalog.quirks import Quirks  # noqa: E402
 from turnout.catalog.store import read_packaged  # noqa: E402
 from turnout.cli import COMMANDS  # noqa: E402
-from turnout.protocols import PROTOCOLS  # noqa: E402
+from turnout.protocols import PROTOCOLS, TASK_PROTOCOLS  # noqa: E402
 from turnout.routing.access import list_grant_names, say_needs  # noqa: E402
 from turnout.routing.hosts import ENDPOINTS, TASK_FORMATS  # noqa: E402
 
@@ -410,7 +411,10 @@ def render_formats(listings: Sequence[Listing]) -> str:
         "# Wire formats",
         "",
         "A wire format (protocol) is how requests and answers are written. Which one a model gets is a fact of its",
-        "provider or of itself; `protocol=` in a model config forces another one.",
+        "provider or of itself. Where a server speaks several, `protocol` in a model config takes another one:",
+        '`{"id": "openai/gpt-5.4", "protocol": "openai_chat"}`.',
+        "",
+        *[f"- `{name}`: {describe_format(name)}" for name in (*PROTOCOLS, *TASK_PROTOCOLS)],
         "",
         "## Models of each",
         "",
@@ -452,6 +456,12 @@ def render_formats(listings: Sequence[Listing]) -> str:
         default = msgspec.json.encode(getattr(usual, name)).decode()
         lines.append(f"| `{name}` | `{default}` | {meaning} |")
     return "\n".join(lines) + "\n"
+
+
+def describe_format(name: str) -> str:
+    """Return what the module of a wire format says of it, in one line."""
+    first = (import_module(f"turnout.protocols.{name}").__doc__ or "").partition("\n")[0]
+    return first.removeprefix("The wire format of ").replace("``", "`")
 
 
 def field_docs(struct: type) -> dict[str, str]:

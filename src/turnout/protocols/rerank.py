@@ -1,4 +1,4 @@
-"""The wire format of ranking that Cohere began and Jina, vLLM and others speak; Voyage's answers are read too.
+"""The wire format of reranking that Cohere began and Jina, vLLM and others speak; Voyage's answers are read too.
 
 Source: https://docs.cohere.com/reference/rerank, `POST /rerank`: a query and documents, and back the index and the
 relevance of the best of them. It has no other name than that of its path.
