@@ -85,10 +85,13 @@ class MediaLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     allow_paths: bool = True
 
 
+_DEFAULT = MediaLimits()
+
+
 def read_media_limits(value: object) -> MediaLimits:
     """Read limits given as a `MediaLimits`, a mapping of its fields, or `None`. Raises `InvalidInputError`."""
     if value is None:
-        return MediaLimits()
+        return _DEFAULT
     if not isinstance(value, MediaLimits):
         if not isinstance(value, Mapping):
             raise InvalidInputError(

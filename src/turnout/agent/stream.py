@@ -39,7 +39,7 @@ class AgentStream(Generic[T]):
     """
 
     def __init__(self, prepare: Callable[[], Awaitable[Run]]) -> None:
-        self._prepare = prepare
+        self._prepare: Callable[[], Awaitable[Run]] | None = prepare
         self._run: StreamedRun | None = None
         self._is_taken = False
         self._is_left = False
@@ -164,7 +164,10 @@ class AgentStream(Generic[T]):
         with _Reading(self):
             self._opening = asyncio.current_task()
             try:
+                if self._prepare is None:
+                    raise StreamClosedError("the stream was left while it was sent: call stream() again")
                 run = StreamedRun(await self._prepare())
+                self._prepare = None  # what it was made with is in the run
                 try:
                     await run.open()
                 except BaseException as error:
@@ -176,7 +179,8 @@ class AgentStream(Generic[T]):
         return self
 
     async def _next_batch(self) -> list[Chunk]:
-        await self._open()
+        if self._run is None or self._error is not None:
+            await self._open()
         if self._is_left or self._run is None:
             raise StreamClosedError("the stream was left before its end: call stream() again", text=self.text)
         with _Reading(self):

@@ -96,7 +96,7 @@ class StreamReader:
             raise
 
     def _recover(self, error: CallError) -> list[Chunk]:
-        """Close the connection, and raise `error`; an answer that was whole but for its end mark is one all the same."""
+        """Close the connection and raise `error`; an answer that was whole but for its end mark is one all the same."""
         self.exchange.http.close()
         if isinstance(error, (APIConnectionError, APITimeoutError)) and (batch := self._finish_early()) is not None:
             return batch
