@@ -66,12 +66,15 @@ class Cell:
         contexts: dict[str, ssl.SSLContext],
         seed: int,
         protocol: str | None = None,
+        patience: int = 1,
     ) -> None:
         self.fault = fault
         self.kind = kind
         self.host = host
         self.contexts = contexts
         self.protocol = protocol
+        self.patience = patience
+        self.again = partial(Cell, fault, kind, host, contexts, seed, protocol)
         self.rng = random.Random(f"{fault.name} {kind} {seed}")
         self.is_stream = "stream" in kind
         self.text = json.dumps(OBJECT) if kind == "structured" else STORY
@@ -98,7 +101,7 @@ class Cell:
                     if self.fault.warm is not None:
                         await Agent(model=self._config(site), transport=transport).generate("Hi", max_retries=0)
                         await _eventually(lambda: site.is_warm)
-                        await asyncio.sleep(0.02)  # for what is in the air
+                        await asyncio.sleep(0.02 * self.patience)  # for what is in the air
                     await self._call(agent)
             except TurnoutError as error:
                 self._note(error)
@@ -119,6 +122,7 @@ class Cell:
 
     def _prepare(self, site: Site, backup: Site) -> None:
         fault, script = self.fault, []
+        site.patience = self.patience
         backup.script = [partial(answer_rightly, text=BACKUP)]
         if fault.warm is not None:
             script.append(fault.warm)
@@ -146,7 +150,8 @@ class Cell:
         if "fallback" in self.kind:
             models.append({"id": "backup", "url": backup.url, "api_key": KEY})
         options: dict[str, Any] = {"tools": [self._tool()]} if "tools" in self.kind else {}
-        timeouts = self.fault.timeouts or {"total_s": HANG_S, "first_chunk_s": HANG_S, "idle_s": HANG_S}
+        limits = self.fault.timeouts or {"total_s": HANG_S, "first_chunk_s": HANG_S, "idle_s": HANG_S}
+        timeouts = {name: limit_s * self.patience for name, limit_s in limits.items()}
         if self.is_stream and self.fault.timeouts:
             timeouts = {name: value for name, value in timeouts.items() if name != "total_s" or self.fault.has_total}
         return Agent(model=models, transport=transport, timeouts=timeouts, **options)
@@ -262,3 +267,16 @@ async def run_all(cells: list[Cell], at_a_time: int) -> None:
     async with asyncio.TaskGroup() as group:
         for _ in range(at_a_time):
             group.create_task(work())
+
+
+async def find_wrong(cells: list[Cell]) -> list[str]:
+    """Run `cells`, and return what is wrong with them.
+
+    Some faults need a pause or a time limit, and a machine may be too busy for it: what went wrong is run again, with
+    more patience. A mistake goes wrong twice.
+    """
+    await run_all([cell for cell in cells if cell.fault.timeouts is None], 12)
+    await run_all([cell for cell in cells if cell.fault.timeouts is not None], 32)
+    again = [cell.again(patience=8) for cell in cells if judge(cell)]
+    await run_all(again, 4)
+    return [f"{cell.fault.name}, {cell.kind}: {complaint}" for cell in again for complaint in judge(cell)]

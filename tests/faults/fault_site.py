@@ -89,6 +89,8 @@ class Site:
         self.connections = 0
         self.open = 0
         self.sent = 0
+        self.patience = 1
+        """By how much each pause is longer: for a machine that is too busy for the usual ones."""
         self.is_warm = False  # the answer to the first request is out, with all that follows it
         self.errors: list[BaseException] = []
         self._tasks: set[asyncio.Task[None]] = set()

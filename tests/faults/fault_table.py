@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fault_kinds import Fault
 from fault_list import FAULTS
-from fault_runs import KINDS
+from fault_runs import KINDS, Cell
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "guide" / "faults.md"
 BEGIN, END = "<!-- begin: faults, from tests/faults/ -->\n", "<!-- end -->\n"
@@ -30,6 +30,21 @@ def write_page(page: str) -> str:
     cells = len(FAULTS) * len(KINDS)
     count = f"{len(FAULTS)} faults, {len(KINDS)} kinds of call: {cells:,} cells.\n\n"
     return f"{before}{BEGIN}\n{count}{write_table()}\n\n{END}{after}"
+
+
+def show(cells: list[Cell]) -> str:
+    """Return the table of how `cells` have ended, for a terminal."""
+    lines = [f"{'':44}" + "".join(f"{kind[:17]:18}" for kind in KINDS)]
+    for name, group in groupby(cells, lambda cell: cell.fault.name):
+        lines.append(f"{name[:43]:44}" + "".join(f"{_short(cell):18}" for cell in group).rstrip())
+    return "\n".join(lines)
+
+
+def _short(cell: Cell) -> str:
+    outcome = cell.outcome
+    name = outcome.ending.partition(" ")[0].removeprefix("API").removesuffix("Error")
+    tries = f" x{outcome.attempts}" if outcome.ending not in ("answer", "backup") and outcome.attempts > 1 else ""
+    return f"{name[:14]}{tries}"
 
 
 def _row(*cells: str) -> str:

@@ -81,6 +81,11 @@ def _odd_usage(body: dict[str, Any]) -> None:
         body["usage"] = {"prompt_tokens": float("nan"), "completion_tokens": float("inf"), "total_tokens": -1}
 
 
+def _odd_letters(body: dict[str, Any]) -> None:
+    body["x_note"] = "\0 \ud800 \ufffe"
+    body["system_fingerprint"] = "\x7f\u2028"
+
+
 def _unknown_fields(body: dict[str, Any]) -> None:
     body["x_new"] = {"deep": [1, None, {"er": True}]}
     for choice in body["choices"]:
@@ -208,6 +213,7 @@ WRONG = [
     Fault("blank lines around", "Body", body_of(lambda right: b"\r\n\r\n" + right.body + b"\n\n\n"), "answer",
           "answer"),
     Fault("bytes that are not UTF-8", "Body", bad_utf8, "answer", "answer"),
+    Fault("NUL and lone surrogates", "Body", body_of(partial(changed, change=_odd_letters)), "answer", "answer"),
     Fault("NaN for the usage", "Body", body_of(partial(changed, change=_odd_usage)), "answer", "answer"),
     Fault("NaN and infinity elsewhere", "Body", body_of(partial(changed, change=_odd_numbers)), "answer", "answer"),
     Fault("fields that nobody knows, reasoning", "Body", body_of(partial(changed, change=_unknown_fields)), "answer",

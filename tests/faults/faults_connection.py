@@ -77,7 +77,7 @@ async def end_without_goodbye(wire: Wire, right: Right, rng: random.Random) -> N
 async def garbage_record(wire: Wire, right: Right, rng: random.Random) -> None:
     """Begin an answer, then send bytes past TLS."""
     await wire.send(right.head("transfer-encoding: chunked") + b"%x\r\n" % len(right.begun) + right.begun + b"\r\n")
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0.01 * wire.site.patience)
     raw = wire.writer.transport._ssl_protocol._transport  # type: ignore[attr-defined]
     raw.write(b"\x17\x03\x03\x00\x30" + rng.randbytes(48))
     await wire.hold()
@@ -102,7 +102,7 @@ async def answer_and_add(wire: Wire, *, extra: bytes) -> None:
 async def answer_and_add_later(wire: Wire, *, extra: bytes) -> None:
     """Answer, and send more once the client has put the connection away."""
     await answer_rightly(wire)
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0.01 * wire.site.patience)
     await wire.send(extra)
 
 

@@ -113,7 +113,7 @@ async def cut_body(wire: Wire, right: Right, rng: random.Random, *, how: str, fr
     else:
         await wire.send(right.head("connection: close") + part)
     if how == "reset":
-        await asyncio.sleep(0.05)  # a reset throws away what the client has not read yet
+        await asyncio.sleep(0.05 * wire.site.patience)  # a reset throws away what the client has not read yet
         wire.reset()
     elif how == "silence":
         await wire.hold()
@@ -138,6 +138,26 @@ async def no_last_chunk(wire: Wire, right: Right, rng: random.Random) -> None:
     """Send the whole answer, and close without the end of the chunked body."""
     await wire.send(right.chunked()[: -len(LAST_CHUNK)])
     wire.writer.close()
+
+
+async def reset_before_text(wire: Wire, right: Right, rng: random.Random) -> None:
+    """Begin the answer, but none of its text."""
+    begun = right.body[:20]
+    await wire.send(right.head("transfer-encoding: chunked") + chunk(begun))
+    await asyncio.sleep(0.05 * wire.site.patience)
+    wire.reset()
+
+
+async def with_trailers(wire: Wire, right: Right, rng: random.Random) -> None:
+    """All that chunks may carry beside a body, and that nobody reads."""
+    body = b"".join(b"%X;name=value\r\n%s\r\n" % (len(piece), piece) for piece in right.pieces)
+    await wire.send(right.head("transfer-encoding: chunked", "trailer: x-sum") + body + b"0\r\nx-sum: 1\r\n\r\n")
+
+
+async def in_small_segments(wire: Wire, right: Right, rng: random.Random) -> None:
+    """The right answer, in many small writes."""
+    whole = right.chunked()
+    await wire.send(*(whole[at : at + 11] for at in range(0, len(whole), 11)))
 
 
 async def status_alone(wire: Wire, right: Right, rng: random.Random, *, status: str) -> None:
@@ -225,6 +245,9 @@ FRAMINGS = [
     Fault("endless trailers", "Framing", partial(endless_in_chunks, first=b"0\r\n", again=b"x-t: v\r\n" * 90), LOST,
           CUT, emits=True),
     Fault("no last chunk", "Framing", no_last_chunk, LOST, "answer"),
+    Fault("reset before the first token", "Framing", reset_before_text, LOST, CUT),
+    Fault("chunk extensions and trailers", "Framing", with_trailers, "answer", "answer"),
+    Fault("segments of eleven bytes", "Framing", in_small_segments, "answer", "answer"),
 ]  # fmt: skip
 
 FAULTS = [*HEADS, *STATUSES, *FRAMINGS]

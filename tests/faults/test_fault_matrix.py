@@ -9,9 +9,9 @@ import ssl
 from pathlib import Path
 
 from fault_list import FAULTS
-from fault_runs import KINDS, Cell, judge, run_all
+from fault_runs import KINDS, Cell, find_wrong
 from fault_site import Host
-from fault_table import PAGE, write_page
+from fault_table import PAGE, show, write_page
 
 WANTED = int(os.environ.get("TURNOUT_FAULTS", "0"))
 """At least so many faults are injected: the matrix is run again, with other cuts and pauses, until it is done."""
@@ -22,11 +22,10 @@ async def test_every_fault_in_every_kind_of_call(host: Host, contexts: dict[str,
     wrong: list[str] = []
     while not rounds or injected < WANTED:
         cells = [Cell(fault, kind, host, contexts, rounds) for fault in FAULTS for kind in KINDS]
-        await run_all([cell for cell in cells if cell.fault.timeouts is None], 12)
-        await run_all([cell for cell in cells if cell.fault.timeouts is not None], 32)
+        wrong += await find_wrong(cells)
         injected += sum(cell.outcome.injected for cell in cells)
-        wrong += [f"{cell.fault.name}, {cell.kind}: {complaint}" for cell in cells for complaint in judge(cell)]
         rounds += 1
+        print(f"\n{show(cells)}")
     print(f"\n{injected:,} faults injected in {rounds} rounds of {len(FAULTS)} faults x {len(KINDS)} kinds of call")
     assert wrong == [], "\n".join(wrong)
     gc.collect()

@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 from fault_list import FAULTS
-from fault_runs import Cell, judge, run_all
+from fault_runs import Cell, find_wrong
 from fault_site import Host
 
 GROUPS = {"TCP", "Kept connections", "TLS", "Head", "Status", "Framing", "Compression", "Size", "Error"}
@@ -17,7 +17,5 @@ BELOW = [fault for fault in FAULTS if fault.group in GROUPS and " in a 200" not 
 @pytest.mark.parametrize("protocol", ["anthropic_messages", "openai_responses", "gemini"])
 async def test_faults_below_the_wire_format(host: Host, contexts: dict[str, ssl.SSLContext], protocol: str) -> None:
     cells = [Cell(fault, kind, host, contexts, 0, protocol) for fault in BELOW for kind in KINDS]
-    await run_all([cell for cell in cells if cell.fault.timeouts is None], 12)
-    await run_all([cell for cell in cells if cell.fault.timeouts is not None], 32)
-    wrong = [f"{cell.fault.name}, {cell.kind}: {complaint}" for cell in cells for complaint in judge(cell)]
+    wrong = await find_wrong(cells)
     assert wrong == [], "\n".join(wrong)
