@@ -89,6 +89,7 @@ async def test_a_priced_model_has_its_cost_and_a_budget_books_it(openai):
         ({"size": "1024x1536", "count": 2}, 2 * 8_232),
         ({"size": "2880 × 2880"}, 23_719),
         ({"size": "4K"}, 23_719),
+        ({"size": "9999x9999"}, 23_719),
         ({"provider_options": {"openai": {"n": 3, "size": "1024X1024"}}}, 3 * 7_024),
     ],
 )

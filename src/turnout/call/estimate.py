@@ -86,7 +86,7 @@ def expect_image_tokens(size: object) -> int:
     OpenAI's guide: https://community.openai.com/t/1382699, 2026-11-25.
     """
     told = _PIXELS.fullmatch(size) if isinstance(size, str) else None
-    pixels = MOST_IMAGE_PIXELS if told is None else int(told[1]) * int(told[2])
+    pixels = MOST_IMAGE_PIXELS if told is None else min(int(told[1]) * int(told[2]), MOST_IMAGE_PIXELS)
     if size in (None, "", "auto"):
         pixels = ASSUMED_IMAGE_PIXELS
     return math.ceil((pixels + 2_000_000) * 96 * 96 / 4_000_000)
