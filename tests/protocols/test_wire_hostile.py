@@ -11,7 +11,7 @@ from msgspec import structs
 
 from turnout.catalog.quirks import Quirks
 from turnout.catalog.types import Model
-from turnout.messages import Message, ToolCall
+from turnout.messages import Message, Reasoning, ToolCall
 from turnout.protocols import find_protocol
 from turnout.requests import ModelRequest, ToolSpec
 from turnout.routing.route import Route
@@ -242,3 +242,17 @@ def test_a_long_id_of_a_call_fits_where_64_letters_are_the_most():
     first, second, *told = send("openai_responses", Message.assistant(*calls))["input"][1:]
     assert [first["call_id"], second["call_id"]] == [each["call_id"] for each in told]
     assert (len(first["call_id"]), second["call_id"]) == (29, "c")
+
+
+def test_an_item_that_was_begun_goes_back_as_it_was_ended():
+    item: dict[str, Any] = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "STATE"}
+    decoder = find_protocol("openai_responses").StreamDecoder(make_route("openai_responses"))
+    events: list[dict[str, Any]] = [
+        {"type": "response.output_item.added", "output_index": 0, "item": {**item, "status": "in_progress"}},
+        {"type": "response.output_item.done", "output_index": 0, "item": item},
+        {"type": "response.completed", "response": {"status": "completed", "store": False, "output": [item]}},
+    ]
+    for event in events:
+        decoder.decode_event(json.dumps(event).encode())
+    whole = answer("openai_responses", {"status": "completed", "store": False, "output": [item]})
+    assert decoder.finish()[1].message == whole == Message.assistant(Reasoning("", [item], "p"))

@@ -202,7 +202,8 @@ class Answer:
     def _complete(self, item: Item, record: dict[str, Any]) -> None:
         was_done, item.is_done = item.is_done, True
         self._waiting.get(item.kind, {}).pop(id(item), None)
-        item.record = item.record | record
+        begun = {name: value for name, value in item.record.items() if name != "status"}  # it is in progress no more
+        item.record = begun | record
         if isinstance(item, MessageItem):
             self._complete_message(item)
         elif isinstance(item, ReasoningItem):
