@@ -26,6 +26,7 @@ HELLO = [("user", "Hello! What can you do for me?")]
 CHUNKS = 2_000
 PACED_US = 1_000
 SLOW_US = 400_000
+AT_A_TIME = 50
 LONG_CHUNKS = 50_000
 LONG_HISTORY = 2_000
 
@@ -164,7 +165,20 @@ class Measurement:
         return {"crowd_kb": figures["stream_kb"], "crowd_us": figures["open_us"]}
 
     async def _hold_streams(self, client: Any, count: int) -> tuple[float, float]:
-        """Open `count` streams; return the resident KB and the CPU microseconds once each has text."""
+        """Open `count` streams, some at a time; return the resident KB and the CPU microseconds once each has text."""
+        tasks: list[asyncio.Task[str]] = []
+        started = time.process_time()
+        while len(tasks) < count:
+            tasks += await self._open_streams(client, min(AT_A_TIME, count - len(tasks)))
+        cpu_us = (time.process_time() - started) * 1e6
+        await asyncio.sleep(1)
+        resident = resident_kb()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return resident, cpu_us
+
+    async def _open_streams(self, client: Any, count: int) -> list[asyncio.Task[str]]:
         all_seen = asyncio.Event()
         seen = 0
 
@@ -174,22 +188,14 @@ class Measurement:
             if seen == count:
                 all_seen.set()
 
-        started = time.process_time()
         tasks = [asyncio.create_task(self.subject.stream(client, note)) for _ in range(count)]
         ended = asyncio.create_task(all_seen.wait())
         await asyncio.wait([ended, *tasks], timeout=60, return_when=asyncio.FIRST_COMPLETED)
-        if seen < count:
-            raise RuntimeError(
-                f"{seen} of {count} streams have text after a minute: {[t for t in tasks if t.done()][:1]}"
-            )
         ended.cancel()
-        cpu_us = (time.process_time() - started) * 1e6
-        await asyncio.sleep(1)
-        resident = resident_kb()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        return resident, cpu_us
+        if seen < count:
+            done = [task for task in tasks if task.done()]
+            raise RuntimeError(f"{seen} of {count} streams have text after a minute: {done[:1]}")
+        return tasks
 
     async def measure_length(self) -> dict[str, float]:
         client = self.open(LONG_CHUNKS)

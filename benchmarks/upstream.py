@@ -32,8 +32,9 @@ def build(folder: Path) -> Path:
     if compiler is None:
         raise UpstreamError("the upstream needs a C compiler: install cc, or name one in CC")
     folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run([compiler, "-O2", "-o", program, SOURCE], check=True)
-    return program
+    new = program.with_name(f"upstream.{os.getpid()}")  # one that runs stays whole
+    subprocess.run([compiler, "-O2", "-o", new, SOURCE], check=True)
+    return new.replace(program)
 
 
 class Upstream:
