@@ -14,7 +14,6 @@ from fault_kinds import TIMEOUTS, Fault, Trouble
 from fault_site import Wire
 
 from provider import USAGE, answer, event
-from tool_replies import call
 
 CUT, MALFORMED, REPORTED, BAD = "TruncatedStreamError", "MalformedStreamError", "ProviderStreamError", "ResponseError"
 DONE = b"data: [DONE]\n\n"
@@ -67,21 +66,6 @@ async def split_everywhere(wire: Wire, right: Right, rng: random.Random) -> None
     await wire.send(right.head("transfer-encoding: chunked"))
     cuts = sorted(rng.sample(range(1, len(data)), 40))
     await wire.send(*(chunk(data[a:b]) for a, b in zip([0, *cuts], [*cuts, None], strict=True)), b"0\r\n\r\n")
-
-
-async def twin_calls(wire: Wire, right: Right, rng: random.Random) -> None:
-    """Two calls of a tool that nobody has, under one id: then the right answer, when it is told so."""
-    messages = wire.request.json["messages"]
-    if any("twin" in json.dumps(message.get("tool_calls", "")) for message in messages):
-        await answer_rightly(wire, right.text)
-        return
-    twins = [call("look_up_twin", {"word": word}, "call_twin") for word in ("one", "two")]
-    if right.is_stream:
-        pieces = [event({"role": "assistant", "content": None})]
-        pieces += [event({"tool_calls": [{**twin, "index": index}]}) for index, twin in enumerate(twins)]
-        await wire.send(right.chunked([*pieces, event({}, "tool_calls"), DONE]))
-        return
-    await wire.send(right.framed(json.dumps(answer("", tool_calls=twins, finish_reason="tool_calls")).encode()))
 
 
 def _each(change: Callable[[bytes], bytes]) -> Callable[[list[bytes]], list[bytes]]:

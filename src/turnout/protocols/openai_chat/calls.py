@@ -150,22 +150,25 @@ class CallTracker:
 
     def _find(self, piece: Call, name: str, text: str) -> PendingCall | None:
         if piece.id:
-            known = self._find_by_id(piece, name)
+            known = self._find_by_id(piece, name, text)
             return self._find_unnamed(piece, name, text) if known is None else known
         call = self._latest() if piece.index is None else self._by_index.get(piece.index)
         if call is None or not name or not call.name:
             return call
         return None if name != call.name or call.is_whole() else call
 
-    def _find_by_id(self, piece: Call, name: str) -> PendingCall | None:
-        """Find the call with the piece's id; one of another index and another name is another call all the same."""
+    def _find_by_id(self, piece: Call, name: str, text: str) -> PendingCall | None:
+        """Find the call with the piece's id.
+
+        Of another index, it is another call all the same if it has another name, or if the one before is whole.
+        """
         placed = self._by_index.get(piece.index)
         if placed is not None and placed.told_id == piece.id:
             return placed
         known = self._by_id.get(piece.id or "")
         if known is None or None in (piece.index, known.index) or piece.index == known.index:
             return known
-        return None if name and known.name and name != known.name else known
+        return None if name and known.name and (name != known.name or (text and known.is_whole())) else known
 
     def _find_unnamed(self, piece: Call, name: str, text: str) -> PendingCall | None:
         """Find the call that a piece with a new id goes on with: one without an id, or any when it brings no name."""
