@@ -215,10 +215,21 @@ def test_a_batch_holds_what_the_provider_takes(server) -> None:
     assert sizes(server) == [2, 1, 1, 1, 1]
 
 
-async def test_a_server_that_takes_fewer_texts_is_asked_in_halves(server) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        "input batch size 8 > maximum allowed batch size 3",
+        "Too many inputs in request, split into more batches.",
+        "Too many tokens in batch. Max is 16384 got 17555",
+        "Value error, batch size is invalid, it should not be larger than 10.: input.contents",
+        "ensure this value has at most 1024 items",
+        "'$.input' is invalid. Please check the API reference: https://platform.openai.com/docs/api-reference.",
+    ],
+)
+async def test_a_server_that_takes_fewer_texts_is_asked_in_halves(server, words) -> None:
     async def play(exchange: Exchange) -> None:
         if len(exchange.request.json["input"]) > 3:
-            await error(422, "batch size 8 > maximum allowed batch size 3")(exchange)
+            await error(422, words)(exchange)
         else:
             await embeddings()(exchange)
 

@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     from turnout.responses import EmbeddingResponse, ModelResponse
     from turnout.routing.model import Candidate
 
-_TOO_MANY = re.compile(r"batch|too (?:many|large|big|long)|at most|maximum|exceed|limit", re.IGNORECASE)
+_TOO_MANY = re.compile(
+    r"batch|too (?:many|large|big|long)|at most|maximum|exceed|limit|\$\.input' is invalid", re.IGNORECASE
+)
+"""How servers say in prose alone that a request holds too many texts; a wrong guess costs some smaller requests.
+
+Seen from Mistral and Azure ("Too many inputs"), Alibaba and SiliconFlow ("batch size …"), DeepInfra ("at most 1024
+items") and OpenAI ("'$.input' is invalid"): https://github.com/embeddings-benchmark/mteb/issues/1200,
+https://github.com/memodb-io/memobase/issues/142, https://github.com/langchain-ai/langchain/issues/21188."""
 
 
 class Plan(Struct, kw_only=True):
