@@ -136,6 +136,8 @@ def _import_line(subject: Subject) -> str:
 
 
 def _explain(error: Exception) -> str:
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"took longer than {error.timeout:.0f} s"
     lines = (getattr(error, "stderr", None) or "").strip().splitlines()
     return (lines[-1] if lines else str(error))[:200]
 
