@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ async def test_speech_is_written_down_with_its_times(provider):
     assert result.segments == [Segment("All aboard.", 0.0, 3.25, "A")]
     assert result.words == [Word("All", 0, 1), Word("aboard", 1, 3.25)]
     assert (result.language, result.duration_s) == ("english", 8.5)
+    assert json.loads(result.raw)["task"] == "transcribe", "what has no field is there"
     assert (result.usage.input_tokens, result.cost.total) == (None, None)
     assert repr(result) == "Transcription('All aboard.', ovhcloud/whisper-large-v3)"
     request = provider.requests[0]

@@ -79,6 +79,7 @@ def decode(body: bytes, route: Route) -> ImageResponse:
     return ImageResponse(
         message=Message("assistant", [*images]),
         finish_reason="stop",
+        raw=body,
         usage=read_token_usage(usage),
         id=as_text(value.get("id")),
         model=as_text(value.get("model")),

@@ -79,6 +79,7 @@ def decode(body: bytes, route: Route) -> TranscriptionResponse:
     return TranscriptionResponse(
         message=Message.assistant(value["text"]),
         finish_reason="stop",
+        raw=body,
         usage=read_token_usage(usage),
         model=as_text(value.get("model")),
         segments=[_read_segment(item) for item in objects(value.get("segments"))],

@@ -65,6 +65,7 @@ def decode(body: bytes, route: Route) -> RerankResponse:
     return RerankResponse(
         message=Message("assistant", []),
         finish_reason="stop",
+        raw=body,
         usage=usage,
         id=as_text(value.get("id")),
         model=as_text(value.get("model")),

@@ -12,7 +12,8 @@ class TaskResult(Struct, kw_only=True):
     """How a call of a task was made: who answered, what it took, and each try.
 
     `model` is the model as the provider names it (as it was asked for where it tells none). What the provider does not
-    tell of `usage` (tokens) is `None`, and so is the `cost` (USD) that the catalog's prices cannot tell exactly.
+    tell of `usage` (tokens) is `None`, and so is the `cost` (USD) that the catalog's prices cannot tell exactly. `raw`
+    is the JSON of the answer, with all that has no field here; empty where the answer is none (sound).
     """
 
     model: str
@@ -23,3 +24,4 @@ class TaskResult(Struct, kw_only=True):
     attempts: list[Attempt] = []
     timing: Timing = Timing()
     request_id: str | None = None
+    raw: bytes = b""

@@ -56,4 +56,5 @@ def describe(answer: Answer) -> dict[str, Any]:
         "attempts": answer.attempts,
         "timing": answer.timing,
         "request_id": answer.response.request_id,
+        "raw": answer.response.raw,
     }

@@ -69,6 +69,12 @@ def test_what_json_cannot_hold_is_named(name, monkeypatch):
         MODULES[name].encode(REQUESTS[name], route(name))
 
 
+@pytest.mark.parametrize("name", ["openai_images", "openai_transcription", "rerank"])
+def test_what_has_no_field_is_in_the_raw_body(name):
+    told = {**ANSWERS[name], "of_its_own": {"x": 1}}
+    assert json.loads(decode(name, told).raw) == told
+
+
 def test_the_choice_of_the_caller_is_not_taken_back():
     request = structs.replace(
         REQUESTS["openai_transcription"], timestamps=("word",), provider_options={"*": {"response_format": "json"}}
