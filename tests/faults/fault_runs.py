@@ -276,7 +276,7 @@ async def find_wrong(cells: list[Cell]) -> list[str]:
     more patience. A mistake goes wrong twice.
     """
     await run_all([cell for cell in cells if cell.fault.timeouts is None], 12)
-    await run_all([cell for cell in cells if cell.fault.timeouts is not None], 32)
+    await run_all([cell for cell in cells if cell.fault.timeouts is not None], 64)
     again = [cell.again(patience=8) for cell in cells if judge(cell)]
     await run_all(again, 4)
     return [f"{cell.fault.name}, {cell.kind}: {complaint}" for cell in again for complaint in judge(cell)]
