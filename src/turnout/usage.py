@@ -119,12 +119,20 @@ def compute_cost(usage: Usage, prices: Prices | None) -> Cost:
     plain_in = max(usage.input_tokens - read - write - audio_in, 0)
     plain_out = max(usage.output_tokens - reasoning - audio_out, 0)
     own, by = prices.input_price, prices.output_price
-    given = _add(_charge(plain_in, own), _charge(audio_in, prices.audio_input_price))
-    answered = _add(_charge(plain_out, by), _charge(reasoning, prices.reasoning_price))
-    answered = _add(answered, _charge(audio_out, prices.audio_output_price))
-    cached = _charge(read, own if prices.cache_read_price is None else prices.cache_read_price)
-    written = _charge(write, own if prices.cache_write_price is None else prices.cache_write_price)
-    total = _add(_add(given, answered), _add(cached, written))
+    given, answered, cached, written = _charge(plain_in, own), _charge(plain_out, by), _NOTHING, _NOTHING
+    if audio_in:
+        given = _add(given, _charge(audio_in, prices.audio_input_price))
+    if reasoning:
+        answered = _add(answered, _charge(reasoning, prices.reasoning_price))
+    if audio_out:
+        answered = _add(answered, _charge(audio_out, prices.audio_output_price))
+    if read:
+        cached = _charge(read, own if prices.cache_read_price is None else prices.cache_read_price)
+    if write:
+        written = _charge(write, own if prices.cache_write_price is None else prices.cache_write_price)
+    total = _add(given, answered)
+    if read or write:
+        total = _add(total, _add(cached, written))
     return Cost(total=total, input=given, output=answered, cache_read=cached, cache_write=written)
 
 
@@ -137,4 +145,4 @@ def _charge(tokens: int, price: Decimal | None) -> Decimal | None:
 def _add(one: Decimal | None, other: Decimal | None) -> Decimal | None:
     if one is None or other is None:
         return None
-    return one if other is _NOTHING else one + other
+    return one + other

@@ -86,6 +86,8 @@ async def _choose(
 
 async def resolve(value: object, context: RequestContext) -> object:
     """Call `value` with the context if it is a function, and await what is awaitable."""
+    if value is None or isinstance(value, str):
+        return value
     if callable(value):
         value = value(context)
     return await cast("Awaitable[object]", value) if isinstance(value, Awaitable) else value
