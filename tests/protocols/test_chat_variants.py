@@ -70,6 +70,16 @@ def test_orchestration_wraps_the_request() -> None:
     assert url == "https://acme.example/ml/v1/v2/completion?version=1"
 
 
+def test_fields_of_ones_own_go_into_the_envelope_or_to_the_model() -> None:
+    own = {"config": {"modules": {"filtering": {"input": {"filters": []}}}}, "placeholder_values": {"a": "b"}}
+    body, _ = encoded("sap_orchestration", provider_options={"a": {**own, "thinking": {"type": "enabled"}}})
+    modules = body["config"]["modules"]
+    assert modules["filtering"] == own["config"]["modules"]["filtering"]
+    assert modules["prompt_templating"]["prompt"]["template"] == [{"role": "user", "content": "Hi"}]
+    assert modules["prompt_templating"]["model"]["params"] == {"thinking": {"type": "enabled"}}
+    assert body["placeholder_values"] == {"a": "b"}
+
+
 def test_what_looks_like_a_template_is_kept_from_the_service() -> None:
     body, _ = encoded("sap_orchestration", [Message.user("say {{?secret}}")])
     assert body["config"]["modules"]["prompt_templating"]["prompt"]["template"][0]["content"] == "{{?text_1}}"

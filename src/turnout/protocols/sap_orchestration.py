@@ -17,6 +17,7 @@ from turnout.protocols.errors import decode_error
 from turnout.protocols.openai_chat import StreamDecoder as ChatDecoder
 from turnout.protocols.openai_chat import decode as decode_chat
 from turnout.protocols.openai_chat import encode as encode_chat
+from turnout.requests import merge_deep
 from turnout.routing.hosts import join_path
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["StreamDecoder", "decode", "decode_error", "encode"]
 
 _STREAM_FIELDS = ("stream", "stream_options")
+_OF_ENVELOPE = ("config", "placeholder_values")
 _OPENING = "{{?"
 
 
@@ -38,11 +40,16 @@ class _Envelope(Struct):
 
 
 def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozenset()) -> EncodedRequest:
-    """Return `request` as the bytes to send to the deployment of `route`; see `openai_chat.encode`."""
+    """Return `request` as the bytes to send to the deployment of `route`; see `openai_chat.encode`.
+
+    `provider_options` are parameters of the model; `config` and `placeholder_values` among them are merged into the
+    envelope: ``{"config": {"modules": {"filtering": …}}}``.
+    """
     chat = encode_chat(request, route, dropped)
     fields: dict[str, Any] = msgspec.json.decode(chat.body)
     for name in _STREAM_FIELDS:
         fields.pop(name, None)
+    own = {name: fields.pop(name) for name in _OF_ENVELOPE if name in fields}
     *history, last = fields.pop("messages")
     values: dict[str, str] = {}
     prompt: dict[str, Any] = {"template": [_protect(last, values)]}
@@ -56,7 +63,7 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         body["placeholder_values"] = values
     return structs.replace(
         chat,
-        body=msgspec.json.encode(body),
+        body=msgspec.json.encode(merge_deep(body, own)),
         url=join_path(route.base_url, "/v2/completion"),
         added=chat.added.difference(_STREAM_FIELDS),
     )

@@ -186,6 +186,16 @@ def test_provider_options_win():
         send(HI, provider_options={"p": {"x": object()}})
 
 
+def test_tools_of_ones_own_are_added_to_those_of_the_request():
+    own = {"type": "function", "function": {"name": "other"}}
+    more = {"type": "function", "function": {"name": "weather", "strict": True}}
+    told = send(HI, tools=[WEATHER], provider_options={"p": {"tools": [own, more]}})["tools"]
+    assert [tool["function"]["name"] for tool in told] == ["weather", "other"]
+    assert told[0]["function"]["strict"] is True
+    assert told[0]["function"]["description"] == "Tells it"
+    assert send(HI, provider_options={"p": {"tools": [own]}})["tools"] == [own]
+
+
 def test_every_setting_has_its_field_or_a_warning():
     given = {
         "temperature": 0.5,

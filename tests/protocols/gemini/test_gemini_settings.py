@@ -164,3 +164,20 @@ def test_a_model_that_nothing_is_known_of_gets_a_level():
     assert think("low") == ({"thinkingLevel": "LOW", "includeThoughts": True}, [])
     assert think("none") == ({"thinkingBudget": 0}, [])
     assert think("high", supports_reasoning=True) == ({"thinkingLevel": "HIGH", "includeThoughts": True}, [])
+
+
+@pytest.mark.parametrize("own", [{"thinkingBudget": 99}, {"thinkingLevel": "LOW"}])
+def test_how_much_to_think_is_told_one_way_alone(own):
+    options = {"p": {"generationConfig": {"thinkingConfig": own}}}
+    body = send(HI, settings={"reasoning_effort": "high", "seed": 1}, provider_options=options)
+    assert body["generationConfig"] == {"seed": 1, "thinkingConfig": own}
+
+
+@pytest.mark.parametrize("own", [{"thinkingConfig": {"includeThoughts": False}}, {"thinkingConfig": 1}, 1])
+def test_other_fields_of_ones_own_leave_the_effort(own):
+    options = {"p": {"generationConfig": own}}
+    encoded = send_raw(HI, settings={"reasoning_effort": "high"}, provider_options=options)
+    written = json.loads(encoded.body)["generationConfig"]
+    level = {"thinkingLevel": "HIGH", "includeThoughts": True}
+    assert written in (own, {"thinkingConfig": {**level, "includeThoughts": False}})
+    assert written != {"thinkingConfig": level}

@@ -27,7 +27,7 @@ _NAMES = [
     "delta", "message", "finish_reason", "content", "reasoning", "reasoning_content",
     "reasoning_details", "refusal", "tool_calls", "executed_tools", "images", "function", "name",
     "arguments", "text", "thinking", "image_url", "url", "code", "param", "prompt_tokens",
-    "completion_tokens", "total_tokens", "cached_tokens", "prompt_tokens_details",
+    "completion_tokens", "total_tokens", "cached_tokens", "prompt_tokens_details", "search_results", "citations",
 ]
 # fmt: on
 _LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)

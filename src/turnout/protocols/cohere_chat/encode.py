@@ -8,6 +8,7 @@ from turnout.errors import InvalidInputError
 from turnout.protocols import EncodedRequest
 from turnout.protocols.cohere_chat.outgoing import write_messages
 from turnout.protocols.cohere_chat.settings import write_settings
+from turnout.protocols.json_reading import is_array
 from turnout.protocols.json_values import check_value, write_body
 from turnout.protocols.tool_schemas import fit_schema, write_parameters
 from turnout.protocols.wire_fields import WireFields, leave_out
@@ -43,7 +44,8 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
 
     Fields in `dropped` (the server refused them before) or in the quirks' `rejected_fields` are left out with a
     warning. `provider_options` of the route's provider (`documents`, `safety_mode`, `citation_options`) are merged in
-    last, over those for every provider (``"*"``). Raises `InvalidInputError` for what the wire cannot carry.
+    last, over those for every provider (``"*"``); `tools` are added to those that are there (a function of the same
+    name is merged). Raises `InvalidInputError` for what the wire cannot carry.
     """
     warnings: list[Warning] = []
     refused = dropped.union(route.quirks.rejected_fields)
@@ -65,7 +67,7 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
             raise InvalidInputError(
                 f"{where}.stream: cannot be set here: call `stream` for a stream, `generate` for a whole answer"
             )
-        body = merge_deep(body, options)
+        body = _merge_options(body, options)
     headers = {
         "content-type": "application/json",
         "accept": "text/event-stream" if request.stream else "application/json",
@@ -79,6 +81,15 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         warnings=tuple(warnings),
         url=join_path(route.base_url, "" if base.endswith(_PATH) else _PATH),
     )
+
+
+def _merge_options(body: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    merged = merge_deep(body, options)
+    if "tools" in body and is_array(options.get("tools")):
+        from turnout.protocols.openai_chat.tool_fields import merge_tools
+
+        merged["tools"] = merge_tools(body["tools"], options["tools"])
+    return merged
 
 
 def _add_tools(body: dict[str, Any], request: ModelRequest, route: Route) -> set[str]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from turnout.protocols.gemini.place import is_vertex
 from turnout.protocols.gemini.thinking import write_thinking
+from turnout.protocols.json_reading import is_object
 from turnout.protocols.setting_fields import drop_sampling, keep_taken, left_out
-from turnout.requests import ModelSettings
+from turnout.requests import ModelSettings, read_options
 
 if TYPE_CHECKING:
     from turnout.requests import ModelRequest
@@ -43,6 +46,8 @@ def write_settings(
     settings = request.settings
     if settings == _NO_SETTINGS:
         return set()
+    if settings.reasoning_effort is not None and _has_own_thinking(request, route):
+        settings = structs.replace(settings, reasoning_effort=None)
     config = _collect(settings, route, warnings)
     top: dict[str, Any] = {}
     if settings.service_tier is not None:
@@ -58,6 +63,13 @@ def write_settings(
         body["generationConfig"] = config
     body.update(top)
     return {name for name in ("thinkingConfig", "serviceTier") if name in config or name in top}
+
+
+def _has_own_thinking(request: ModelRequest, route: Route) -> bool:
+    """Whether `provider_options` say themselves how much the model is to think: the API takes one way alone."""
+    config = read_options(request, route.provider).get("generationConfig")
+    thinking = config.get("thinkingConfig") if is_object(config) else None
+    return is_object(thinking) and ("thinkingLevel" in thinking or "thinkingBudget" in thinking)
 
 
 def _collect(settings: ModelSettings, route: Route, warnings: list[Warning]) -> dict[str, Any]:

@@ -61,7 +61,7 @@ class Answer:
 
     __slots__ = (
         "_blocks", "_calls", "_citations", "_details", "_open", "_placed_calls", "_provider", "_run_tools", "_splitter",
-        "_unread", "chunks", "refusals",
+        "_unread", "_urls", "chunks", "refusals",
     )  # fmt: skip
 
     def __init__(self, provider: str) -> None:
@@ -73,6 +73,7 @@ class Answer:
         self._placed_calls = 0
         self._run_tools: dict[str, _RunTool] = {}
         self._citations: dict[str | None, dict[str, Any]] = {}  # by their JSON: some servers tell one again and again
+        self._urls: dict[str, None] = {}
         self._details = DetailLog()
         self._unread: dict[str, None] = {}
         self.refusals: list[str] = []
@@ -126,6 +127,14 @@ class Answer:
         if delta.audio and is_object(delta.audio) and delta.audio.get("data"):
             self._unread["audio"] = None
 
+    def cite(self, results: object, urls: object) -> None:
+        """Take in the sources that stand beside the choices, perhaps told again and again: records, or their URLs.
+
+        Source: https://docs.perplexity.ai/api-reference/chat-completions-post; xAI tells the URLs alone.
+        """
+        self._citations |= {write_again(each): each for each in objects(results)}
+        self._urls |= {url: None for url in (urls if is_array(urls) else ()) if isinstance(url, str)}
+
     def close(self) -> None:
         """End everything that is open."""
         self._stop_splitting()
@@ -139,8 +148,9 @@ class Answer:
         details = self._details.build()
         if details:
             _attach(details, self._provider, parts)
-        if self._citations:
-            _cite(list(self._citations.values()), parts)
+        sources = self._list_sources()
+        if sources:
+            _cite(sources, parts)
         if self.refusals:
             parts.append(Refusal("".join(self.refusals)))
         return Message("assistant", parts)
@@ -168,8 +178,17 @@ class Answer:
     def _end_block(self) -> None:
         if self._open is not None:
             is_reasoning = self._open.is_reasoning
-            self.chunks.append(ReasoningEnd() if is_reasoning else TextEnd(tuple(self._citations.values())))
+            self.chunks.append(ReasoningEnd() if is_reasoning else TextEnd(tuple(self._list_sources())))
             self._open = None
+
+    def _list_sources(self) -> list[dict[str, Any]]:
+        """Return the citations so far, and after them the URLs that none of them names."""
+        named = list(self._citations.values())
+        if not self._urls:
+            return named
+        holders = [holder for each in named for holder in (each, each.get("url_citation")) if is_object(holder)]
+        known = {as_text(holder.get("url")) for holder in holders}
+        return named + [{"url": url} for url in self._urls if url not in known]
 
     def _add_content(self, text: str) -> None:
         splitter = self._splitter

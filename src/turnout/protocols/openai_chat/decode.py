@@ -56,6 +56,8 @@ def _read_plain(wire: Body, body: bytes) -> ModelResponse | None:
     choices, counts = wire.choices, wire.usage
     if choices is None or len(choices) != 1 or wire.error or wire.x_groq is not None:
         return None
+    if wire.citations or wire.search_results:
+        return None
     choice = choices[0]
     message, reason = choice.message, choice.finish_reason
     if message is None or choice.delta is not None or choice.logprobs or not reason or is_error(reason):

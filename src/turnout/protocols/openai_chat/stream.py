@@ -121,6 +121,8 @@ class StreamDecoder:
                 self._has_other_choices = True
         if body.x_groq is not None:
             self._read_x_groq(body.x_groq)
+        if body.search_results or body.citations:
+            self._answer.cite(body.search_results, body.citations)
         return chunks
 
     def _add_choice(self, choice: Choice) -> None:

@@ -104,6 +104,8 @@ class Body(Struct):
     usage: TokenCounts | None = None
     error: Any = None
     x_groq: Any = None
+    search_results: Any = None  # Perplexity
+    citations: Any = None  # Perplexity, xAI
 
 
 read_strictly = msgspec.json.Decoder(Body).decode
@@ -119,6 +121,8 @@ def convert_leniently(value: dict[str, Any]) -> Body:
         usage=convert_counts(value.get("usage")),
         error=value.get("error"),
         x_groq=value.get("x_groq"),
+        search_results=value.get("search_results"),
+        citations=value.get("citations"),
     )
 
 
