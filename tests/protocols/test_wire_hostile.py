@@ -256,3 +256,9 @@ def test_an_item_that_was_begun_goes_back_as_it_was_ended():
         decoder.decode_event(json.dumps(event).encode())
     whole = answer("openai_responses", {"status": "completed", "store": False, "output": [item]})
     assert decoder.finish()[1].message == whole == Message.assistant(Reasoning("", [item], "p"))
+
+
+def test_an_answer_of_nothing_but_foreign_thoughts_and_texts_gets_no_field():
+    said = Message.assistant(Reasoning("hm", None, "q"), "Hel", "lo")
+    [_, step] = send("openai_chat", said, facts=facts(reasoning_field="reasoning_content"))["messages"]
+    assert step == {"role": "assistant", "content": "Hello"}
