@@ -17,6 +17,7 @@ from provider import KEY, event
 from turnout import Agent
 from turnout.errors import InvalidInputError, MalformedStreamError, ResponseError
 from turnout.transport.http import HTTPTransport
+from turnout.transport.sse import Event, SSEParser
 
 ENDLESS = [
     fault
@@ -94,3 +95,21 @@ def test_a_bound_that_bounds_nothing_is_refused() -> None:
     for name in ("max_body_bytes", "max_head_bytes", "max_event_bytes", "waiting_bytes"):
         with pytest.raises(InvalidInputError, match=name):
             HTTPTransport(**{name: 0})
+
+
+@pytest.mark.parametrize("rest", [b"data: " + b"x" * 100, b"data: " + b"x" * 100 + b"\n\ndata: late\n\n"])
+@pytest.mark.parametrize("ends", [True, False])
+def test_the_events_before_one_that_is_too_long_are_given(rest: bytes, ends: bool) -> None:
+    """However the pieces are cut: whether a stream has begun must not depend on it."""
+    parser = SSEParser(max_event_bytes=50)
+    assert parser.feed(b"data: one\n\n: note\n\ndata: two\n\n" + rest) == [Event(b"one"), Event(b"two")]
+    with pytest.raises(MalformedStreamError, match="longer than 50 bytes"):
+        parser.close() if ends else parser.feed(b"data: three\n\n")
+    parser = SSEParser(max_event_bytes=50)
+    assert parser.feed(b"data: one\n\nda") == [Event(b"one")]
+    assert parser.feed(b"ta: two\n\n" + rest) == [Event(b"two")]
+    with pytest.raises(MalformedStreamError):
+        parser.feed(b"x")
+    parser = SSEParser(max_event_bytes=50)
+    with pytest.raises(MalformedStreamError):
+        parser.feed(rest)

@@ -7,6 +7,8 @@ departures that model servers need: an event that the stream's end cuts off befo
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from msgspec import Struct
 
 from turnout.errors import MalformedStreamError
@@ -26,16 +28,18 @@ class SSEParser:
     """Turn the pieces of an event stream into events, wherever the pieces are cut.
 
     Time is linear in the bytes fed, however small the pieces; memory is bounded by `max_event_bytes`, above which
-    `feed` raises `MalformedStreamError`. A piece that completes no event (a comment, half a line) gives ``[]``.
+    `feed` raises `MalformedStreamError`, once the events before are given. A piece that completes no event (a comment,
+    half a line) gives ``[]``.
     """
 
-    __slots__ = ("_buffer", "_is_after_cr", "_is_at_start", "_max_event_bytes")
+    __slots__ = ("_buffer", "_is_after_cr", "_is_at_start", "_is_refused", "_max_event_bytes")
 
     def __init__(self, *, max_event_bytes: int = 16 * 1024 * 1024) -> None:
         self._max_event_bytes = max_event_bytes
         self._buffer = bytearray()  # the beginning of an event, line ends already made LF; holds no blank line
         self._is_at_start = True  # a byte order mark may still come
         self._is_after_cr = False  # a LF that comes next belongs to the CR before it
+        self._is_refused = False  # what comes next raises: an event is too long
 
     def feed(self, data: bytes) -> list[Event]:
         """Return the events that `data` completes, in order."""
@@ -56,6 +60,8 @@ class SSEParser:
 
     def close(self) -> list[Event]:
         """Return the last event when the stream ended before its blank line; the parser is then empty."""
+        if self._is_refused:
+            self._refuse()
         rest = bytes(self._buffer)
         self._buffer.clear()
         return self._read_blocks([rest], len(rest))
@@ -76,7 +82,7 @@ class SSEParser:
 
     def _read_blocks(self, blocks: list[bytes], size: int) -> list[Event]:
         if size > self._max_event_bytes and max(map(len, (*blocks, self._buffer))) > self._max_event_bytes:
-            self._refuse()
+            blocks = self._stop_before(blocks)
         events: list[Event] = []
         for block in blocks:
             if block.startswith(b"data: ") and b"\n" not in block:
@@ -88,7 +94,20 @@ class SSEParser:
                     events.append(event)
         return events
 
-    def _refuse(self) -> None:
+    def _stop_before(self, blocks: list[bytes]) -> list[bytes]:
+        """Return the blocks before one that is too long, and let the next call raise; raise now where there is none."""
+        good: list[bytes] = []
+        for block in blocks:
+            if len(block) > self._max_event_bytes:
+                break
+            good.append(block)
+        if not good:
+            self._refuse()
+        self._buffer.clear()
+        self._is_refused = self._is_at_start = True  # the start of a stream takes the road on which this is looked at
+        return good
+
+    def _refuse(self) -> NoReturn:
         self._buffer.clear()
         raise MalformedStreamError(
             f"an event of the stream is longer than {self._max_event_bytes} bytes: raise `max_event_bytes`, "
@@ -97,6 +116,8 @@ class SSEParser:
 
     def _normalise(self, data: bytes) -> bytes:
         """Return `data` without the byte order mark and with every line end made a LF."""
+        if self._is_refused:
+            self._refuse()
         if self._is_at_start and data:
             data = self._strip_mark(data)
         if self._is_after_cr and data:
