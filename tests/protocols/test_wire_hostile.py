@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from turnout.adaptation import leave_out_foreign
 from turnout.catalog.quirks import Quirks
 from turnout.catalog.types import Model
 from turnout.messages import Message, Reasoning, ToolCall
@@ -22,6 +23,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "anthropic_messages": {
         "content": [
             {"type": "thinking", "thinking": "hm", "signature": "STATE"},
+            {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "STATE"}},
+            {"type": "web_search_tool_result", "tool_use_id": "s1", "content": [{"encrypted_content": "STATE"}]},
             {"type": "text", "text": "ok"},
             {"type": "tool_use", "id": "c1", "name": "weather", "input": ARGUMENTS, "caller": {"type": "STATE"}},
         ],
@@ -113,7 +116,8 @@ def test_what_a_wire_wants_back_goes_out_on_that_wire_alone(maker: str, reader: 
 
 @pytest.mark.parametrize("wire", WIRES)
 def test_and_to_its_maker_alone(wire: str):
-    assert "STATE" not in json.dumps(send(wire, answer(wire), provider="q"))
+    [kept] = leave_out_foreign([structs.replace(answer(wire), provider="p")], "q")  # as every call does
+    assert "STATE" not in json.dumps(send(wire, kept, provider="q"))
 
 
 def facts(**fields: Any) -> Model:

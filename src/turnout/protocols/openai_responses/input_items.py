@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _Wire = dict[str, Any]
 _NOTHING: _Wire = {}
 _ROLES = frozenset(get_args(Role))
+_FOREIGN = "_tool_result"
+"""How the types of Anthropic's records end: a provider that speaks both takes them on its other wire alone."""
+
 _LONGEST_ID = 64
 
 
@@ -176,7 +179,7 @@ class _Writer:
             return self._write_reasoning(part, where)
         if isinstance(part, ToolCall):
             return [self._write_call(part, where)]
-        if isinstance(part, ServerTool) and part.data.get("type") == part.name:
+        if isinstance(part, ServerTool) and part.data.get("type") == part.name and not part.name.endswith(_FOREIGN):
             return [self._write_record(part, where)]
         if isinstance(part, ToolResult):
             raise InvalidInputError(f"{where}: a ToolResult in a message of the assistant: use `Message.tool(…)`")
