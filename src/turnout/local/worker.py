@@ -26,16 +26,21 @@ _LOG_WARNINGS = 2  # llama.cpp's levels: 1 errors, 2 warnings, 3 everything of i
 def main() -> None:
     """Serve until the parent is gone."""
     config = json.loads(sys.stdin.readline())
-    with os.fdopen(os.dup(1), "w") as report:
-        os.dup2(2, 1)  # whatever llama.cpp prints goes to the log, never into the report
-        threading.Thread(target=_exit_with_stdin, daemon=True).start()
-        _set_death_signal(signal.SIGKILL)
+    report = os.dup(1)  # left open where starting fails: its end then tells the parent that the log is complete
+    os.dup2(2, 1)  # whatever llama.cpp prints goes to the log, never into the report
+    threading.Thread(target=_exit_with_stdin, daemon=True).start()
+    _set_death_signal(signal.SIGKILL)
+    try:
         server = _start_server(config)
-        _set_death_signal(0)
-        # llama.cpp's own handlers would stop the server and leave the process; Ctrl-C is the parent's affair
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        report.write(json.dumps({"url": server.listening_address}) + "\n")
+    except BaseException:
+        _complete_log()
+        raise
+    _set_death_signal(0)
+    # llama.cpp's own handlers would stop the server and leave the process; Ctrl-C is the parent's affair
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.write(report, json.dumps({"url": server.listening_address}).encode() + b"\n")
+    os.close(report)
     _discard_output()
     # a forked child of the parent may hold stdin's other end open: watch the parent itself too
     while os.getppid() == config["parent_pid"] or sys.platform == "win32":
@@ -66,6 +71,18 @@ def _start_server(config: dict[str, Any]) -> Any:
     params.endpoint_slots = False
     params.verbosity = _LOG_WARNINGS
     return xllamacpp.Server(params)
+
+
+def _complete_log() -> None:
+    """Have llama.cpp write what it said: it logs in a thread of its own, which the end of the process may cut short.
+
+    The names are those of common/log.h with their types, as all compilers but Microsoft's write them.
+    """
+    with contextlib.suppress(KeyError, OSError, AttributeError):
+        library = ctypes.CDLL(sys.modules["xllamacpp.xllamacpp"].__file__)
+        find_log = library["_Z15common_log_mainv"]
+        find_log.restype = ctypes.c_void_p
+        library["_Z16common_log_pauseP10common_log"](ctypes.c_void_p(find_log()))
 
 
 def _exit_with_stdin() -> None:
