@@ -65,7 +65,7 @@ class Exchange:
     def abort(self) -> None:
         self.writer.transport.abort()
 
-    async def wait_for_close(self, limit_s: float = 5.0) -> float:
+    async def wait_for_close(self, limit_s: float = 60.0) -> float:
         """Return how long it took the client to close the connection."""
         started = time.monotonic()
         while await asyncio.wait_for(self.reader.read(4096), limit_s):

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -70,7 +71,7 @@ class TerminalProgram:
         self._process = subprocess.Popen(
             [*TURNOUT, *arguments],
             stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True,
-            preexec_fn=_take_terminal,  # noqa: PLW1509 - it makes one system call
+            preexec_fn=_take_terminal,  # noqa: PLW1509 - it makes two system calls
         )  # fmt: skip
         os.close(slave)
 
@@ -137,6 +138,7 @@ def _take_terminal() -> None:
     import termios
 
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C reaches the program
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # which a shell's background job begins deaf to
 
 
 def wait_until(fact: Callable[[], object], what: str) -> None:
