@@ -131,7 +131,8 @@ async def test_nothing_acknowledged_is_lost_when_the_writer_is_killed(tmp_path: 
         lines = [process.stdout.readline() for _ in range(random.randint(1, 12))]
         await asyncio.sleep(random.random() * 0.02)
         process.kill()
-        rest, _ = process.communicate()
+        with process, process.stdout as out:
+            rest = out.read()  # `communicate` would pass over what `readline` has read ahead
         acknowledged += "".join([*lines, rest]).split()
 
     told = [text.rstrip("x") for text in await read_texts(path)]
@@ -386,6 +387,12 @@ def test_a_forked_child_and_its_parent_both_go_on(tmp_path: Path) -> None:
     asyncio.run(store.close())
 
 
+def is_busy(store: SQLiteStore) -> bool:
+    workers = store._workers  # pyright: ignore
+    crew = workers._crew if workers is not None else None  # pyright: ignore
+    return crew is not None and any(member.busy.locked() for member in crew.members)
+
+
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_fork_does_not_wait_for_ever_for_a_busy_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "_PATIENCE_S", 0.05)
@@ -396,7 +403,7 @@ def test_a_fork_does_not_wait_for_ever_for_a_busy_store(tmp_path: Path, monkeypa
     other.execute("BEGIN IMMEDIATE")
     writer = threading.Thread(target=lambda: asyncio.run(store.append("agent", "thread", [Message.user("late")])))
     writer.start()
-    time.sleep(0.2)
+    wait_until(lambda: is_busy(store))
 
     def work() -> None:
         assert asyncio.run(store.load("agent", "thread")).length == 1
