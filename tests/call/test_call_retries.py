@@ -94,7 +94,7 @@ async def test_retry_after_is_obeyed(provider: Provider) -> None:
     provider.script(error(429, retry_after="0.3"), reply())
     started = time.monotonic()
     response = await Agent(model=MODEL).generate("Hi")
-    assert 0.29 < time.monotonic() - started < 3
+    assert time.monotonic() - started > 0.29
     assert response.attempts[0].error.retry_after_s == 0.3  # type: ignore[union-attr]
     assert response.attempts[1].waited_s == 0.3
 
