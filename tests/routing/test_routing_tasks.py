@@ -27,6 +27,12 @@ def test_a_task_goes_to_its_endpoint(model: str, task: str, url: str) -> None:
     assert route.url == url
 
 
+@pytest.mark.parametrize("model", ["google/gemini-2.5-flash-preview-tts", "google-vertex/gemini-2.5-flash-tts"])
+def test_a_second_url_for_chats_is_not_taken_for_other_tasks(model: str) -> None:
+    with pytest.raises(ConfigurationError, match="for which this version has no speech: take a model of another"):
+        trace_candidate(Candidate(model=model), task="speech")
+
+
 def test_every_format_of_a_task_has_an_endpoint_and_is_spoken() -> None:
     for formats in TASK_FORMATS.values():
         for name in formats.values():

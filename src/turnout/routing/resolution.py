@@ -164,9 +164,7 @@ def _find_protocol(config: ModelConfig, facts: Model | None, provider: Provider,
         if found in provider.base_urls and config.protocol is None:
             return found
     found = formats.get(protocol)
-    if found is None and config.protocol is None:
-        found = next((formats[name] for name in provider.base_urls if name in formats), None)
-    if found is None:
+    if found is None:  # a second URL for chats says nothing of other tasks
         raise ConfigurationError(
             f"`{config.id}` answers on the wire format `{protocol}`, for which this version has no {_TASKS[task]}:"
             " take a model of another provider",
