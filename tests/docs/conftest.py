@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from vendor_answers import VARIABLES, answer_as_vendor
 
 from provider import Exchange, Provider, Reply, answer, events, reply, stream
 from tool_replies import call, calls, streamed_calls
@@ -39,6 +40,8 @@ async def answer_as_asked(exchange: Exchange) -> None:
         return
     if (task := TASKS.get(exchange.request.path.removeprefix("/v1"))) is not None:
         await task(exchange)
+        return
+    if await answer_as_vendor(exchange):
         return
     body = exchange.request.json
     await (_embed(body) if "input" in body else _chat(body))(exchange)
@@ -116,6 +119,16 @@ TASKS = {
     "/rerank": reply(RANKING),
 }
 """What the endpoints that are no chats answer, by their path."""
+
+
+@pytest.fixture
+def vendors(world: Provider, monkeypatch: pytest.MonkeyPatch) -> Provider:
+    """The same server as vendors with APIs of their own, for the page about these."""
+    for vendor, variables in VARIABLES.items():
+        monkeypatch.setenv(base_url_variable(vendor), world.url)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+    return world
 
 
 @pytest.fixture

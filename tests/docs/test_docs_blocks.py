@@ -15,12 +15,19 @@ from pathlib import Path
 
 import pytest
 from pages import DOCS, PROVIDER_PAGES, ROOT, WRITTEN, Block, name_of, read_blocks
+from vendor_answers import find_reply
 
 from provider import Provider
 from turnout import catalog
 
 SAMPLES = [DOCS / "providers" / f"{provider}.md" for provider in ("ovhcloud", "mistral", "groq")]
 """Generated pages are alike: these run, all others compile."""
+
+OF_VENDORS = DOCS / "guide" / "provider-features.md"
+"""The page that calls vendors at APIs of their own."""
+
+OF_ONE = [path for path in WRITTEN if path != OF_VENDORS]
+"""The pages that call providers of chat completions alone."""
 
 
 def runnable(path: Path, *, is_local: bool) -> list[Block]:
@@ -70,13 +77,22 @@ def pages_with(paths: list[Path], *, is_local: bool) -> list[Path]:
 
 
 @pytest.mark.usefixtures("fresh_catalog")
-@pytest.mark.parametrize("path", pages_with([*WRITTEN, *SAMPLES], is_local=False), ids=name_of)
+@pytest.mark.parametrize("path", pages_with([*OF_ONE, *SAMPLES], is_local=False), ids=name_of)
 def test_every_python_block_runs_against_the_scripted_provider(path: Path, world: Provider) -> None:
     run_blocks(runnable(path, is_local=False))
 
     tasks = ("images/generations", "images/edits", "audio/speech", "audio/transcriptions", "rerank")
     paths = {("POST", f"/v1/{path}") for path in ("chat/completions", "embeddings", *tasks)}
     assert {(request.method, request.path) for request in world.requests} <= paths
+
+
+@pytest.mark.usefixtures("fresh_catalog")
+def test_every_block_on_vendors_runs_against_their_stand_ins(vendors: Provider) -> None:
+    run_blocks(runnable(OF_VENDORS, is_local=False))
+
+    others = {request.path for request in vendors.requests if find_reply(request.path) is None}
+    assert others == {"/v1/chat/completions"}
+    assert len({find_reply(request.path) for request in vendors.requests}) == 6
 
 
 @pytest.mark.local_model
