@@ -17,7 +17,7 @@ import msgspec
 from google.auth import exceptions, transport
 from google.oauth2 import service_account
 
-from turnout.call.token_exchanges import find_secret_transport, is_header, read_answer
+from turnout.call.token_requests import find_secret_transport, is_header, read_answer
 from turnout.errors import AuthenticationError, CallError, ServerError
 from turnout.transport.seam import HTTPRequest
 from turnout.version import USER_AGENT

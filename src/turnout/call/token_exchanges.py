@@ -8,32 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
 from msgspec import Struct
 
-from turnout.errors import (
-    APIConnectionError,
-    AuthenticationError,
-    RateLimitError,
-    ServerError,
-    TurnoutError,
-    redact_url,
-)
+from turnout.call.token_requests import TokenAnswer, ask, is_header, post
+from turnout.errors import AuthenticationError, ServerError, redact_url
 from turnout.routing.hosts import has_same_origin, is_loopback
-from turnout.transport.retry import parse_retry_after
-from turnout.transport.seam import HTTPRequest
-from turnout.version import USER_AGENT
 
 if TYPE_CHECKING:
     from turnout.routing.route import Grant
-    from turnout.transport.seam import HTTPResponse, Transport
+    from turnout.transport.seam import Transport
 
-_MAX_BYTES = 1024 * 1024
 _USUAL_S = 3600.0
 _DIRECT_ACCESS_S = 25 * 60.0
 """GitLab's tokens say nothing of their end; its own client keeps them so long."""
@@ -46,13 +34,6 @@ _MOST_S = 24 * 3600.0
 
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
 _JSON = {"content-type": "application/json"}
-
-
-class _Answer(NamedTuple):
-    """What an exchange is answered with, and the moment of it by the server's clock."""
-
-    facts: dict[str, Any]
-    moment: float
 
 
 class Token(Struct, frozen=True, kw_only=True):
@@ -80,7 +61,7 @@ class Token(Struct, frozen=True, kw_only=True):
 async def exchange_iam_key(grant: Grant, transport: Transport) -> Token:
     """Exchange an IBM Cloud API key. Source: https://cloud.ibm.com/apidocs/iam-identity-token-api, 2026-11-25."""
     form = {"grant_type": "urn:ibm:params:oauth:grant-type:apikey", "apikey": grant.secret}
-    answer = await _post(grant, transport, urlencode(form).encode(), _FORM)
+    answer = await post(grant, transport, urlencode(form).encode(), _FORM)
     return _read_token(grant, answer, "access_token")
 
 
@@ -90,12 +71,12 @@ async def exchange_client(grant: Grant, transport: Transport) -> Token:
     form = {"grant_type": "client_credentials", "client_id": grant.client_id, "client_secret": grant.secret}
     if grant.scope:
         form["scope"] = grant.scope
-    answer = await _post(grant, transport, urlencode(form).encode(), _FORM)
+    answer = await post(grant, transport, urlencode(form).encode(), _FORM)
     token = _read_token(grant, answer, "access_token")
     if not grant.deployments:
         return token
     headers = {**grant.headers, "authorization": f"Bearer {token.value}"}
-    listed = await _ask(grant, transport, "GET", grant.deployments, headers)
+    listed = await ask(grant, transport, "GET", grant.deployments, headers)
     return msgspec.structs.replace(token, base_url=_read_deployment(grant, listed))
 
 
@@ -106,7 +87,7 @@ async def exchange_direct_access(grant: Grant, transport: Transport) -> Token:
     2026-11-25.
     """
     body = msgspec.json.encode({"feature_flags": {"DuoAgentPlatformNext": True}})
-    answer = await _post(grant, transport, body, {**_JSON, "authorization": f"Bearer {grant.secret}"})
+    answer = await post(grant, transport, body, {**_JSON, "authorization": f"Bearer {grant.secret}"})
     listed = answer.facts.get("headers")
     given = cast("dict[str, object]", listed) if isinstance(listed, dict) else {}
     headers = {
@@ -125,7 +106,7 @@ async def exchange_session_token(grant: Grant, transport: Transport) -> Token:
     Source: ``GET https://api.github.com/copilot_internal/v2/token`` as copilot.vim and others call it, 2026-11-25.
     """
     headers = {**grant.headers, "authorization": f"token {grant.secret}"}
-    answer = await _ask(grant, transport, "GET", grant.url, headers)
+    answer = await ask(grant, transport, "GET", grant.url, headers)
     token = _read_token(grant, answer, "token", usual_s=_DIRECT_ACCESS_S)
     endpoints = answer.facts.get("endpoints")
     named = cast("dict[str, object]", endpoints).get("api") if isinstance(endpoints, dict) else None
@@ -170,7 +151,7 @@ def _read_aws_keys(profile: str | None, region: str) -> Token:
     )  # fmt: skip
 
 
-def _read_deployment(grant: Grant, listed: _Answer) -> str:
+def _read_deployment(grant: Grant, listed: TokenAnswer) -> str:
     """Return the URL of the first running deployment, which must be where the list is: the token goes there."""
     rows = listed.facts.get("resources")
     for row in cast("list[object]", rows) if isinstance(rows, list) else []:
@@ -195,14 +176,14 @@ def _may_move(grant: Grant, url: str) -> bool:
     return parts.scheme == "https" and any(host == name or host.endswith(f".{name}") for name in grant.moves_to)
 
 
-def _read_token(grant: Grant, answer: _Answer, name: str, usual_s: float = _USUAL_S) -> Token:
+def _read_token(grant: Grant, answer: TokenAnswer, name: str, usual_s: float = _USUAL_S) -> Token:
     value = answer.facts.get(name)
     if not isinstance(value, str) or not value or not is_header(value):
         raise ServerError(f"{redact_url(grant.url)} answered without a token: check that URL", url=grant.url)
     return Token(value=value, expires=time.time() + _read_life(answer, usual_s))
 
 
-def _read_life(answer: _Answer, usual_s: float) -> float:
+def _read_life(answer: TokenAnswer, usual_s: float) -> float:
     """Return how many seconds a token lives from now on.
 
     A moment is taken as the server's: its clock, in the header Date, counts where this machine's goes wrong.
@@ -224,75 +205,3 @@ def _read_number(value: object) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if number == number else None  # noqa: PLR0124 - "nan" is no number
-
-
-def is_header(value: str) -> bool:
-    """Whether `value` can stand in a header."""
-    return value.isascii() and value.isprintable()
-
-
-async def _post(grant: Grant, transport: Transport, body: bytes, headers: dict[str, str]) -> _Answer:
-    return await _ask(grant, transport, "POST", grant.url, headers, body)
-
-
-async def _ask(  # noqa: PLR0917 - one request
-    grant: Grant, transport: Transport, method: str, url: str, headers: dict[str, str], body: bytes = b""
-) -> _Answer:
-    """Send one request of an exchange and return the object that it is answered with."""
-    given = {"user-agent": USER_AGENT, "accept": "application/json", **headers}
-    request = HTTPRequest(method=method, url=url, headers=given, body=body)
-    response = await find_secret_transport(transport).send(request)
-    try:
-        text = await read_answer(response)
-    finally:
-        response.close()
-    if not 200 <= response.status < 300:
-        raise _refuse(grant, response, url, text)
-    with suppress(ValueError, RecursionError):
-        answer = msgspec.json.decode(text)
-        if isinstance(answer, dict):
-            return _Answer(cast("dict[str, Any]", answer), _read_moment(response))
-    raise ServerError(f"{redact_url(url)} answered with no JSON object: check that URL", url=url)
-
-
-def _read_moment(response: HTTPResponse) -> float:
-    """Return the time by the server's clock, or by this machine's where it tells none."""
-    with suppress(KeyError, ValueError, TypeError, OverflowError):
-        return parsedate_to_datetime(response.headers["date"]).timestamp()
-    return time.time()
-
-
-def find_secret_transport(transport: Transport) -> Transport:
-    """Return the transport below a recorder: an exchange is all secrets, and belongs into no file."""
-    return getattr(transport, "secret_transport", None) or transport
-
-
-async def read_answer(response: HTTPResponse) -> bytes:
-    """Return the body of an answer. Raises `APIConnectionError` for one of more than 1 MB."""
-    body = bytearray()
-    while piece := await response.receive(10.0, "total"):
-        body += piece
-        if len(body) > _MAX_BYTES:
-            raise APIConnectionError("the answer to an exchange of tokens is over 1 MB: check its URL")
-    return bytes(body)
-
-
-def _refuse(grant: Grant, response: HTTPResponse, url: str, body: bytes) -> TurnoutError:
-    from turnout.protocols.error_bodies import read_error_body
-
-    status = response.status
-    report = read_error_body(body, (grant.secret, grant.client_id, grant.session_token or ""))
-    told = f": {report.message.rstrip('.')}" if report and report.message else ""
-    message = f"no token from {redact_url(url)} (status {status}{told})"
-    facts: dict[str, Any] = {"status": status, "url": url, "headers": dict(response.headers)}
-    if status == 429:
-        wait_s = parse_retry_after(response.headers, time.time())
-        return RateLimitError(f"{message}: wait and try again", retry_after_s=wait_s, **facts)
-    if status >= 500 or status == 408:
-        return ServerError(f"{message}: try again later, or name a fallback model", **facts)
-    if 300 <= status < 400:
-        return AuthenticationError(f"{message}: it redirects, and a secret follows no redirect: mend the URL", **facts)
-    if status == 404:
-        cure = "check that URL, and that the account of the secret may do this"
-        return AuthenticationError(f"{message}: {cure}", **facts)
-    return AuthenticationError(f"{message}: check the secret that is exchanged there, and that it may do this", **facts)
