@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 
 from provider import answer, events
 
+VECTORS = [[0.5, 0.25, -1.0], [1.0, 0.0, 0.125]]
+RANKS = [(1, 0.75), (0, 0.25)]
+
 
 class Spoken(NamedTuple):
     """One answer in one wire format."""
@@ -25,6 +28,13 @@ def speak(path: str, text: str) -> Spoken:
         return _openai_responses(text, words)
     if path.endswith("enerateContent"):
         return _gemini(text, words)
+    if path.endswith("/embeddings"):
+        rows = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(VECTORS)]
+        usage = {"prompt_tokens": 4, "total_tokens": 4}
+        return Spoken({"object": "list", "model": "m", "data": rows, "usage": usage}, [])
+    if path.endswith("/rerank"):
+        ranks = [{"index": index, "relevance_score": score} for index, score in RANKS]
+        return Spoken({"id": "r", "results": ranks, "meta": {"billed_units": {"search_units": 1}}}, [])
     return Spoken(answer(text), events(words))
 
 

@@ -74,7 +74,7 @@ class Cell:
         self.contexts = contexts
         self.protocol = protocol
         self.patience = patience
-        self.again = partial(Cell, fault, kind, host, contexts, seed, protocol)
+        self.again = partial(type(self), fault, kind, host, contexts, seed, protocol)
         self.rng = random.Random(f"{fault.name} {kind} {seed}")
         self.is_stream = "stream" in kind
         self.text = json.dumps(OBJECT) if kind == "structured" else STORY
@@ -95,11 +95,12 @@ class Cell:
             closed.bind(("127.0.0.1", 0))  # and never listening: refused, and given to nobody else meanwhile
             self.closed_port = closed.getsockname()[1]
             self._prepare(site, backup)
-            agent = self._make_agent(site, backup, transport)
+            self.config, self.timeouts = self._make_config(site), self._make_timeouts()
+            agent = self._make_agent(backup, transport)
             try:
                 async with asyncio.timeout(HANG_S):
                     if self.fault.warm is not None:
-                        await Agent(model=self._config(site), transport=transport).generate("Hi", max_retries=0)
+                        await Agent(model=self.config, transport=transport).generate("Hi", max_retries=0)
                         await _eventually(lambda: site.is_warm)
                         await asyncio.sleep(0.02 * self.patience)  # for what is in the air
                     await self._call(agent)
@@ -140,21 +141,24 @@ class Cell:
         self.outcome.injected += 1
         await self.fault.play(wire, None, self.rng)
 
-    def _config(self, site: Site) -> dict[str, Any]:
+    def _make_config(self, site: Site) -> dict[str, Any]:
         url = f"http://127.0.0.1:{self.closed_port}/v1" if self.fault.is_refused else site.url
         config = {"id": "story-teller", "url": url.replace("http://", f"{self.fault.scheme}://"), "api_key": KEY}
         return config if self.protocol is None else {**config, "protocol": self.protocol}
 
-    def _make_agent(self, site: Site, backup: Site, transport: HTTPTransport) -> Agent[Any]:
-        models = [self._config(site)]
+    def _make_timeouts(self) -> dict[str, float]:
+        limits = self.fault.timeouts or {"total_s": HANG_S, "first_chunk_s": HANG_S, "idle_s": HANG_S}
+        timeouts = {name: limit_s * self.patience for name, limit_s in limits.items()}
+        if self.is_stream and self.fault.timeouts and not self.fault.has_total:
+            timeouts.pop("total_s")
+        return timeouts
+
+    def _make_agent(self, backup: Site, transport: HTTPTransport) -> Agent[Any]:
+        self.transport, models = transport, [self.config]
         if "fallback" in self.kind:
             models.append({"id": "backup", "url": backup.url, "api_key": KEY})
         options: dict[str, Any] = {"tools": [self._tool()]} if "tools" in self.kind else {}
-        limits = self.fault.timeouts or {"total_s": HANG_S, "first_chunk_s": HANG_S, "idle_s": HANG_S}
-        timeouts = {name: limit_s * self.patience for name, limit_s in limits.items()}
-        if self.is_stream and self.fault.timeouts:
-            timeouts = {name: value for name, value in timeouts.items() if name != "total_s" or self.fault.has_total}
-        return Agent(model=models, transport=transport, timeouts=timeouts, **options)
+        return Agent(model=models, transport=transport, timeouts=self.timeouts, **options)
 
     def _tool(self) -> Callable[[str], str]:
         def look_up(word: str) -> str:

@@ -148,7 +148,7 @@ TLS = [
     Fault("TLS: certificate of an unknown CA", "TLS", nothing, LOST, LOST, 1, stage="connect", tls="unknown"),
     Fault("TLS: certificate of another host", "TLS", nothing, LOST, LOST, 1, stage="connect", tls="other"),
     Fault("TLS: certificate expired", "TLS", nothing, LOST, LOST, 1, stage="connect", tls="expired"),
-    Fault("TLS: ended without close_notify", "TLS", end_without_goodbye, "ResponseError", CUT, emits=True, tls="good"),
+    Fault("TLS: ended without close_notify", "TLS", end_without_goodbye, LOST, CUT, emits=True, tls="good"),
     Fault("TLS: a record that is not authentic", "TLS", garbage_record, LOST, CUT, emits=True, tls="good"),
     Fault("TLS: reset after the request", "TLS", reset, LOST, LOST, is_lost_unanswered=True, tls="good"),
 ]  # fmt: skip

@@ -373,7 +373,7 @@ class Connection(asyncio.Protocol):
         exchange = self._exchange
         if exchange is None:
             error = cause or ConnectionError("the server closed the connection")
-        elif exchange.is_until_close and exchange.status and cause is None:
+        elif exchange.is_until_close and exchange.status and cause is None and not self._is_cut_short:
             exchange.is_complete = True
             self._can_stay = False
             self._finish(exchange)
@@ -383,6 +383,11 @@ class Connection(asyncio.Protocol):
             is_stale = self.is_reused and self._loop.time() <= self._stale_until
             error = describe_cut(exchange, self.shown, cause, has_begun=has_begun, is_stale=is_stale)
         self._fail(error)
+
+    @property
+    def _is_cut_short(self) -> bool:
+        """Whether TCP ended within a TLS session: anybody could have ended it (RFC 9112, section 9.8)."""
+        return self._tls is not None and not self._tls.is_ended
 
     def _fail(self, error: Exception | None) -> None:
         """Close the socket and give `error` to who waits; `None` when our own side closes."""
