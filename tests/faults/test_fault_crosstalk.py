@@ -13,21 +13,71 @@ from fault_site import Host, Wire
 
 from provider import KEY
 from turnout import Agent
-from turnout.errors import TurnoutError
+from turnout.errors import StreamClosedError, TurnoutError
 from turnout.transport.http import HTTPTransport
 
 CALLS = int(os.environ.get("TURNOUT_CALLS", "600"))
 HARMFUL = [fault for fault in FAULTS if not (fault.is_before_all or fault.tls or fault.timeouts)]
 
 
+class Crowd:
+    """Calls over one transport, each with a number that its answer has to repeat."""
+
+    def __init__(self, url: str, transport: HTTPTransport, rng: random.Random) -> None:
+        self.agent = Agent(model={"id": "m", "url": url, "api_key": KEY}, transport=transport)
+        self.rng = rng
+        self.endings = Counter[str]()
+
+    async def run(self) -> None:
+        waiting = iter(range(CALLS))
+
+        async def work() -> None:
+            for number in waiting:
+                await self._one(number)
+
+        await asyncio.gather(*(work() for _ in range(24)))
+
+    async def _one(self, number: int) -> None:
+        task = asyncio.create_task(self._ask(f"n{number:05}", is_stream=bool(number % 3)))
+        if self.rng.random() < 0.15:
+            for _ in range(self.rng.randrange(30)):
+                await asyncio.sleep(self.rng.choice([0, 0, 0.001]))
+            task.cancel()
+        async with asyncio.timeout(120):
+            await asyncio.wait([task])
+        self.endings["cancelled" if task.cancelled() else task.result()] += 1
+
+    async def _ask(self, number: str, *, is_stream: bool) -> str:
+        seen: list[str] = []
+        try:
+            text = await self._read_stream(number, seen) if is_stream else (await self.agent.generate(number)).text
+        except TurnoutError as error:
+            assert own_answer(number).startswith("".join(seen))
+            assert error.text == "".join(seen)
+            assert not isinstance(error, StreamClosedError)
+            return type(error).__name__
+        assert text == own_answer(number)
+        return "answer"
+
+    async def _read_stream(self, number: str, seen: list[str]) -> str:
+        async for each in await self.agent.stream(number):
+            if each.type == "text_delta":
+                seen.append(each.text)
+        return "".join(seen)
+
+
+def own_answer(number: object) -> str:
+    return f"The answer to {number} is {number}, and no other number than {number}."
+
+
 async def test_each_call_gets_its_own_answer_or_an_error(host: Host) -> None:
     """Every answer repeats the number that was asked with: what belongs to another call would show."""
-    rng, asked, endings = random.Random(3), Counter[str](), Counter[str]()
+    rng, asked = random.Random(3), Counter[str]()
 
     async def play(wire: Wire) -> None:
         number = wire.request.json["messages"][-1]["content"]
         asked[str(number)] += 1
-        right = Right(wire, f"The answer to {number} is {number}, and no other number than {number}.")
+        right = Right(wire, own_answer(number))
         if rng.random() < 0.2:
             await rng.choice(HARMFUL).play(wire, right, rng)
         else:
@@ -35,49 +85,12 @@ async def test_each_call_gets_its_own_answer_or_an_error(host: Host) -> None:
 
     limits = {"max_body_bytes": 200_000, "max_head_bytes": 20_000, "max_event_bytes": 100_000}
     transport = HTTPTransport(max_connections_per_host=12, **limits)
-
-    async def ask(agent: Agent, number: str, *, is_stream: bool) -> None:
-        seen: list[str] = []
-        own = f"The answer to {number} is {number}, and no other number than {number}."
-        try:
-            if is_stream:
-                async for each in await agent.stream(number):
-                    if each.type == "text_delta":
-                        seen.append(each.text)
-                assert "".join(seen) == own
-            else:
-                assert (await agent.generate(number)).text == own
-            endings["answer"] += 1
-        except TurnoutError as error:
-            endings[type(error).__name__] += 1
-            assert own.startswith("".join(seen))
-            assert error.text == "".join(seen)
-            assert type(error).__name__ != "StreamClosedError"
-
     async with host.site() as site:
         site.script = [play]
-        agent = Agent(model={"id": "m", "url": site.url, "api_key": KEY}, transport=transport)
-        waiting = iter(range(CALLS))
-
-        async def work() -> None:
-            for number in waiting:
-                task = asyncio.create_task(ask(agent, f"n{number:05}", is_stream=bool(number % 3)))
-                if rng.random() < 0.15:
-                    for _ in range(rng.randrange(30)):
-                        await asyncio.sleep(rng.choice([0, 0, 0.001]))
-                    task.cancel()
-                async with asyncio.timeout(120):
-                    await asyncio.wait([task])
-                if task.cancelled():
-                    endings["cancelled"] += 1
-                else:
-                    task.result()
-
-        async with asyncio.TaskGroup() as group:
-            for _ in range(24):
-                group.create_task(work())
-        assert endings.total() == CALLS
-        assert endings["answer"] > CALLS / 2
+        crowd = Crowd(site.url, transport, rng)
+        await crowd.run()
+        assert crowd.endings.total() == CALLS
+        assert crowd.endings["answer"] > CALLS / 2
         assert max(asked.values()) <= 4  # three tries, and one where a kept connection was lost
         pool = transport._pools[asyncio.get_running_loop()]
         assert len(pool._open) == sum(map(len, pool._idle.values())) <= 12
