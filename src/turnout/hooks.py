@@ -70,6 +70,18 @@ class ChunkEvent(Struct, frozen=True, kw_only=True):
     chunk: Chunk
 
 
+class RawEvent(Struct, frozen=True, kw_only=True):
+    """An event of a streamed answer has come: `data` is its bytes as the provider wrote them, not yet decoded.
+
+    `name` is that of a server-sent event (``"message"`` where none is named), or the type of an AWS event stream's
+    frame.
+    """
+
+    id: int
+    name: str
+    data: bytes
+
+
 class ResponseEvent(Struct, frozen=True, kw_only=True):
     """A request was answered; `response` is the whole answer, also of a stream, and `cost` is in USD.
 
@@ -152,11 +164,12 @@ class Hooks:
     """Plain functions to be called while an agent works: ``Hooks(on_request=log, on_error=alert)``.
 
     `on_request` gets a `RequestEvent`, `on_chunk` a `ChunkEvent`, `on_response` a `ResponseEvent` (also for a stream
-    that was left) and `on_error` an `ErrorEvent`, once for each request. They are plain functions: raises
-    `InvalidInputError` for an ``async def``, which nobody would await.
+    that was left) and `on_error` an `ErrorEvent`, once for each request; `on_event` a `RawEvent` for each event of a
+    stream, before its chunks. They are plain functions: raises `InvalidInputError` for an ``async def``, which nobody
+    would await.
     """
 
-    __slots__ = ("on_chunk", "on_error", "on_request", "on_response")
+    __slots__ = ("on_chunk", "on_error", "on_event", "on_request", "on_response")
 
     def __init__(
         self,
@@ -165,11 +178,13 @@ class Hooks:
         on_response: Callable[[ResponseEvent], object] | None = None,
         on_chunk: Callable[[ChunkEvent], object] | None = None,
         on_error: Callable[[ErrorEvent], object] | None = None,
+        on_event: Callable[[RawEvent], object] | None = None,
     ) -> None:
         self.on_request = _check_hook("on_request", on_request)
         self.on_response = _check_hook("on_response", on_response)
         self.on_chunk = _check_hook("on_chunk", on_chunk)
         self.on_error = _check_hook("on_error", on_error)
+        self.on_event = _check_hook("on_event", on_event)
 
     def start_run(self, event: RunStart) -> object:
         """Do nothing: hooks are about requests."""
@@ -187,6 +202,11 @@ class Hooks:
         if self.on_chunk is not None:
             for chunk in chunks:
                 self.on_chunk(ChunkEvent(id=event.id, chunk=chunk))
+
+    def note_event(self, event: RawEvent) -> None:
+        """Call `on_event`."""
+        if self.on_event is not None:
+            self.on_event(event)
 
     def end_request(self, request: object, event: ResponseEvent | ErrorEvent) -> None:
         """Call `on_response` or `on_error`."""
@@ -240,6 +260,17 @@ class Watch:
         """Say that chunks have come."""
         for index, observer in enumerate(self._observers):
             self._call(index, observer.note_chunks, requests[index], event, chunks)
+
+    @property
+    def wants_events(self) -> bool:
+        """Whether anyone wants the events of streams as they come from the wire."""
+        return any(isinstance(observer, Hooks) and observer.on_event is not None for observer in self._observers)
+
+    def note_event(self, event: RawEvent) -> None:
+        """Say that an event has come, to the hooks that want it."""
+        for index, observer in enumerate(self._observers):
+            if isinstance(observer, Hooks):
+                self._call(index, observer.note_event, event)
 
     def end_request(self, requests: Sequence[object], event: ResponseEvent | ErrorEvent) -> None:
         """Say that a request is over."""

@@ -9,7 +9,7 @@ from turnout.call.budget import reserve
 from turnout.call.estimate import estimate_cost, estimate_partial_cost
 from turnout.chunks import ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta, UsageChunk
 from turnout.errors import redact_url
-from turnout.hooks import ErrorEvent, RequestEvent, ResponseEvent
+from turnout.hooks import ErrorEvent, RawEvent, RequestEvent, ResponseEvent
 from turnout.tokens import estimate_request_tokens
 from turnout.usage import compute_cost
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from turnout.hooks import Watch
     from turnout.requests import ModelRequest
     from turnout.routing.route import Route
+    from turnout.transport.sse import Event
     from turnout.usage import Usage
 
 _CHARACTERS_A_TOKEN = 4
@@ -43,6 +44,7 @@ class Account:
         "_route",
         "_started",
         "_usage",
+        "_wants_events",
         "_watch",
     )
 
@@ -57,6 +59,7 @@ class Account:
     ) -> None:
         self._route = route
         self._watch = watch
+        self._wants_events = watch is not None and watch.wants_events
         self._reservation = reservation
         self._input_tokens = input_tokens
         self._is_stream = is_stream
@@ -112,6 +115,12 @@ class Account:
     def note_whole(self) -> None:
         """Take note that the answer seems to come whole, though a stream was asked for."""
         self._is_stream = False
+
+    def note_events(self, events: Sequence[Event]) -> None:
+        """Tell the observers who want them of events of a stream, before they are decoded."""
+        if self._wants_events and self._watch is not None and self._event is not None:
+            for event in events:
+                self._watch.note_event(RawEvent(id=self._event.id, name=event.event, data=event.data))
 
     def note_chunks(self, chunks: Sequence[Chunk]) -> None:
         """Take note of a batch of a streamed answer."""

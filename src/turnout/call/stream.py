@@ -37,7 +37,6 @@ from turnout.responses import Warning
 from turnout.transport.sse import SSEParser
 
 if TYPE_CHECKING:
-
     from turnout.call.dispatch import Dispatch
     from turnout.call.exchange import Exchange
     from turnout.protocols import StreamDecoder
@@ -154,6 +153,8 @@ class StreamReader:
     def _decode_events(self, events: list[Event]) -> list[Chunk]:
         """Decode `events`; an error waits until what came before it was read."""
         decode_event = self._decoder.decode_event
+        if self.exchange.account is not None:
+            self.exchange.account.note_events(events)
         batch: list[Chunk] = []
         try:
             for event in events:
