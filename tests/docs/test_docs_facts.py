@@ -100,6 +100,8 @@ def test_every_code_of_a_warning_is_on_the_page_about_results() -> None:
                     codes.add(code)
                 case ast.Call(func=ast.Attribute(attr="_end"), args=[ast.Constant(value=str() as code), _]):
                     codes.add(code)  # a run that ends early: its finish reason is the code
+                case ast.Call(func=ast.Attribute(attr="_warn"), args=[ast.Constant(value=str() as code), _]):
+                    codes.add(code)  # a writer of messages
                 case _:
                     pass
     rows = set(re.findall(r"^\| `(\w+)` \|", read("guide/results.md").partition("## Warnings")[2], re.MULTILINE))
