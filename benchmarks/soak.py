@@ -257,7 +257,9 @@ def judge(samples: list[Sample], load: Load, left: tuple[int, int]) -> list[str]
     memory = mean(late, "memory_mb") - mean(early, "memory_mb")
     blocks = mean(late, "blocks") / mean(early, "blocks") - 1
     print(f"\nmemory {memory:+.1f} MB, live blocks {blocks:+.2%} from the first third to the last")
-    if memory > TOLERATED_MB:
+    if samples[-1].minutes < 1:
+        print("too short for a verdict on memory")
+    elif memory > TOLERATED_MB:
         wrong.append(f"the memory grew by {memory:.1f} MB")
     if blocks > TOLERATED_BLOCKS:
         wrong.append(f"the live blocks grew by {blocks:.2%}")

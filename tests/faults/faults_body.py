@@ -90,6 +90,11 @@ def _unknown_fields(body: dict[str, Any]) -> None:
     body["x_new"] = {"deep": [1, None, {"er": True}]}
     for choice in body["choices"]:
         choice["x_other"] = [None]
+        choice.get("message", choice.get("delta"))["x_third"] = {"a": [1.5e300]}
+
+
+def _reasoning(body: dict[str, Any]) -> None:
+    for choice in body["choices"]:
         choice.get("message", choice.get("delta"))["reasoning_content"] = "Let me think."
 
 
@@ -216,7 +221,8 @@ WRONG = [
     Fault("NUL and lone surrogates", "Body", body_of(partial(changed, change=_odd_letters)), "answer", "answer"),
     Fault("NaN for the usage", "Body", body_of(partial(changed, change=_odd_usage)), "answer", "answer"),
     Fault("NaN and infinity elsewhere", "Body", body_of(partial(changed, change=_odd_numbers)), "answer", "answer"),
-    Fault("fields that nobody knows, reasoning", "Body", body_of(partial(changed, change=_unknown_fields)), "answer",
+    Fault("reasoning beside the text", "Body", body_of(partial(changed, change=_reasoning)), "answer", "answer"),
+    Fault("fields that nobody knows", "Body", body_of(partial(changed, change=_unknown_fields)), "answer",
           "answer"),
 ]  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import re
 import ssl
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from fault_runs import KINDS, Cell, find_wrong
 from fault_site import Host
 from fault_table import PAGE, show, write_page
 
+NAMES = re.compile("`([^`]+)`")
 WANTED = int(os.environ.get("TURNOUT_FAULTS", "0"))
 """At least so many faults are injected: the matrix is run again, with other cuts and pauses, until it is done."""
 
@@ -42,6 +44,13 @@ def _count_descriptors() -> int:
 def test_the_page_has_the_table_of_today() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert page == write_page(page), "run: PYTHONPATH=tests python tests/faults/fault_table.py"
+
+
+def test_the_faults_that_gateways_are_compared_by_are_all_there() -> None:
+    page = PAGE.read_text(encoding="utf-8").partition("## The faults that gateways")[2].partition("## The table")[0]
+    named = {name for row in page.splitlines() if row.startswith("| ") for name in NAMES.findall(row.split("|")[2])}
+    assert len(named) == 27  # and parallel calls of tools: `test_fault_tools`
+    assert named <= {fault.name for fault in FAULTS}
 
 
 def test_the_names_of_faults_are_their_own() -> None:
