@@ -13,6 +13,8 @@ from planted_keys import WATCH, judging, watching
 from provider import KEY, Provider
 from turnout.agent.runtime import default_runtime
 
+hypothesis.settings.register_profile("turnout", deadline=None)  # how long an example takes is the machine's affair
+hypothesis.settings.load_profile("turnout")
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):  # the same examples each time: a new one is for the developer to find, not for a merge
     hypothesis.settings.load_profile("ci")
