@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from msgspec import structs
+
 from turnout.agent.settings import check_key
 from turnout.call import Call
 from turnout.call.media import FetchedMedia
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from turnout.agent.agent import Agent
     from turnout.agent.options import CallOptions
     from turnout.agent.settings import AgentSettings
-    from turnout.call.budget import Budget
     from turnout.messages import Message
     from turnout.routing.model import Candidate
 
@@ -41,46 +42,55 @@ async def make_call(
     is_stream: bool,
 ) -> Call:
     """Return the call of the first step; `messages` are what it asks, the instructions first."""
-    timeouts, retries = options.get("timeouts"), options.get("max_retries")
-    return Call(
+    call = Call(
         request=ModelRequest(
             messages=messages,
-            settings=merge_settings(settings.settings, read_settings(options.get("settings"))),
+            settings=settings.settings,
             stream=is_stream,
-            provider_options=merge_deep(
-                settings.provider_options, read_provider_options(options.get("provider_options"))
-            ),
+            provider_options=settings.provider_options,
         ),
-        candidates=await _choose(agent, settings, options, context),
-        api_key=check_key(options.get("api_key")) or settings.api_key or None,
-        headers={**settings.headers, **read_headers(options.get("headers"))},
-        timeouts=settings.timeouts if timeouts is None else read_timeouts(timeouts),
-        max_retries=settings.max_retries if retries is None else retries,
+        candidates=settings.candidates or (),
+        api_key=settings.api_key or None,
+        headers=settings.headers,
+        timeouts=settings.timeouts,
+        max_retries=settings.max_retries,
         does_restart=settings.does_restart,
-        budgets=_find_budgets(settings, options),
+        budgets=() if settings.budget is None else (settings.budget,),
         watch=make_watch(settings.hooks),
         does_pace=settings.does_pace,
-        check=options.get("check") or settings.check or "raise",
+        check=settings.check or "raise",
         fetched=FetchedMedia(settings.media),
     )
+    if options:
+        _apply(call, options)
+    if options.get("model") is not None or settings.candidates is None:
+        call.candidates = await _choose(agent, options, context)
+    return call
 
 
-def _find_budgets(settings: AgentSettings, options: CallOptions) -> tuple[Budget, ...]:
-    """Return the budgets of one run: its own, and that of its agent."""
-    limit = options.get("max_cost_usd")
-    if limit is None:
-        return () if settings.budget is None else (settings.budget,)
-    from turnout.call.budget import read_budget
+def _apply(call: Call, options: CallOptions) -> None:
+    """Let what one call was given win over what its agent was made with."""
+    request, fields = call.request, read_provider_options(options.get("provider_options"))
+    call.request = structs.replace(
+        request,
+        settings=merge_settings(request.settings, read_settings(options.get("settings"))),
+        provider_options=merge_deep(request.provider_options, fields),
+    )
+    call.headers = {**call.headers, **read_headers(options.get("headers"))}
+    call.api_key = check_key(options.get("api_key")) or call.api_key
+    call.check = options.get("check") or call.check
+    if (timeouts := options.get("timeouts")) is not None:
+        call.timeouts = read_timeouts(timeouts)
+    if (retries := options.get("max_retries")) is not None:
+        call.max_retries = retries
+    if (limit := options.get("max_cost_usd")) is not None:
+        from turnout.call.budget import read_budget
 
-    return (read_budget(limit), *(() if settings.budget is None else (settings.budget,)))
+        call.budgets = (read_budget(limit), *call.budgets)
 
 
-async def _choose(
-    agent: Agent, settings: AgentSettings, options: CallOptions, context: RequestContext
-) -> tuple[Candidate, ...]:
+async def _choose(agent: Agent, options: CallOptions, context: RequestContext) -> tuple[Candidate, ...]:
     model = options.get("model")
-    if model is None and settings.candidates is not None:
-        return settings.candidates
     return read_model(await resolve(agent.model if model is None else model, context))
 
 

@@ -69,8 +69,10 @@ def _write_plain(message: Message) -> _Wire | None:
 def merge_system_messages(messages: list[Message], provider: str) -> list[Message]:
     """Return `messages` with all that instruct the model made one, at the start, an empty line between their texts."""
     system = [message for message in messages if message.role == "system"]
+    if not system:
+        return messages
     rest = [message for message in messages if message.role != "system"]
-    if not system or (len(system) == 1 and messages[0].role == "system"):
+    if len(system) == 1 and messages[0].role == "system":
         return messages
     options: _Wire = {}
     for message in system:
