@@ -248,7 +248,7 @@ async def test_content_is_there_when_it_is_asked_for(provider: Provider) -> None
     tool = ToolSpec(name="look", description="Looks")
     await send(call(watch, tools=(tool,), output=OutputSpec(schema={"type": "object"})), make_runtime(HTTPTransport()))
     watch.end_tool(watch.start_tool(ToolStart(name="look", call_id="c", arguments={"q": "é"})), ToolEnd(content="ok"))
-    watch.end_run(RunEnd(message=Message.assistant("Bye"), cost=Cost(), usage=Usage()))
+    watch.end_run(RunEnd(message=Message.assistant("Bye"), cost=Cost(), usage=Usage(cache_write_1h_tokens=5)))
     spans = lab.spans
     chat = spans["chat gpt-oss-120b"].attributes or {}
     asked = json.loads(str(chat["gen_ai.input.messages"]))
@@ -259,6 +259,7 @@ async def test_content_is_there_when_it_is_asked_for(provider: Provider) -> None
     run = spans["invoke_agent A"].attributes or {}
     assert "Be kind." in str(run["gen_ai.system_instructions"])
     assert "Bye" in str(run["gen_ai.output.messages"])
+    assert run["turnout.usage.cache_write_1h_tokens"] == 5
     looked = spans["execute_tool look"].attributes or {}
     assert (looked["gen_ai.tool.call.arguments"], looked["gen_ai.tool.call.result"]) == ('{"q": "é"}', "ok")
 

@@ -78,6 +78,56 @@ def test_tokens_without_a_price_of_their_own_are_plain_ones() -> None:
     assert cost(usage, special).output == (3 * 2 + 5 * 3 + 2 * 20) / Decimal(MILLION)
 
 
+def test_writes_that_are_kept_for_an_hour_cost_twice_the_input() -> None:
+    usage = Usage(input_tokens=100, output_tokens=0, cache_write_tokens=30, cache_write_1h_tokens=20)
+    written = (10 * Decimal("2.5") + 20 * Decimal(4)) / MILLION
+    assert cost(usage).cache_write == written
+    assert cost(usage).total == written + 70 * Decimal(2) / MILLION
+    all_of_them = Usage(input_tokens=30, output_tokens=0, cache_write_tokens=30, cache_write_1h_tokens=30)
+    assert cost(all_of_them).total == 30 * Decimal(4) / MILLION
+    above = Usage(input_tokens=200_001, output_tokens=0, cache_write_tokens=200_001, cache_write_1h_tokens=200_001)
+    assert cost(above).total == 200_001 * Decimal(8) / MILLION
+    half = Model(id="a/b", output_price=Decimal(1), cache_write_price=Decimal(1))
+    assert cost(all_of_them, half) == Cost(input=Decimal(0), output=Decimal(0), cache_read=Decimal(0))
+    assert (usage + usage).cache_write_1h_tokens == 40
+    assert (usage + Usage()).cache_write_1h_tokens == 20
+
+
+FLASH = Model(
+    id="a/flash", input_price=Decimal("0.3"), output_price=Decimal(2), cache_read_price=Decimal("0.03"),
+    audio_input_price=Decimal(1),
+)  # fmt: skip
+
+
+def test_a_token_that_is_cached_and_audio_is_charged_once() -> None:
+    usage = Usage(
+        input_tokens=100, output_tokens=0, cached_input_tokens=60, audio_input_tokens=50, cached_audio_tokens=40
+    )
+    told = cost(usage, FLASH)
+    assert told.input == (30 * Decimal("0.3") + 10 * Decimal(1)) / MILLION
+    assert told.cache_read == (20 * Decimal("0.03") + 40 * Decimal("0.1")) / MILLION
+    assert told.total == Decimal("0.0000236")
+    plain = Model(id="a/b", input_price=Decimal(1), output_price=Decimal(2), audio_input_price=Decimal(10))
+    assert cost(usage, plain).total == (50 * Decimal(1) + 50 * Decimal(10)) / MILLION
+    free = Model(
+        id="a/b", input_price=Decimal(0), output_price=Decimal(0), cache_read_price=Decimal(0),
+        audio_input_price=Decimal(1),
+    )  # fmt: skip
+    assert cost(usage, free).cache_read is None
+
+
+def test_how_many_cached_tokens_are_audio_is_unknown_or_follows_from_the_rest() -> None:
+    usage = Usage(input_tokens=100, output_tokens=0, cached_input_tokens=60, audio_input_tokens=50)
+    assert cost(usage, FLASH) == Cost(output=Decimal(0), cache_write=Decimal(0))
+    no_cached_text = Usage(input_tokens=100, output_tokens=0, cached_input_tokens=40, audio_input_tokens=100)
+    assert cost(no_cached_text, FLASH).total == (60 * Decimal(1) + 40 * Decimal("0.1")) / MILLION
+    same = Model(
+        id="a/b", input_price=Decimal(1), output_price=Decimal(2), cache_read_price=Decimal("0.1"),
+        audio_input_price=Decimal(1),
+    )  # fmt: skip
+    assert cost(usage, same).total == (40 * Decimal(1) + 60 * Decimal("0.1")) / MILLION
+
+
 def test_usage_and_cost_add_up() -> None:
     total = Usage(input_tokens=1, reasoning_tokens=2) + Usage(input_tokens=3)
     assert (total.input_tokens, total.reasoning_tokens, total.output_tokens) == (4, 2, None)

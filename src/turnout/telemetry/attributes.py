@@ -172,6 +172,7 @@ def _of_usage(usage: Usage) -> dict[str, Any]:
             "gen_ai.usage.output_tokens": usage.output_tokens,
             "gen_ai.usage.cache_read.input_tokens": usage.cached_input_tokens,
             "gen_ai.usage.cache_creation.input_tokens": usage.cache_write_tokens,
+            "turnout.usage.cache_write_1h_tokens": usage.cache_write_1h_tokens,
             "gen_ai.usage.reasoning.output_tokens": usage.reasoning_tokens,
         }
     )

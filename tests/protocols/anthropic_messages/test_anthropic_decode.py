@@ -12,7 +12,7 @@ from anthropic_wire import SECRET, START, STOP, begin, ending, make_route, pack,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from turnout.chunks import ErrorChunk, RefusalDelta, ServerToolChunk, TextDelta, ToolCallDelta
+from turnout.chunks import ErrorChunk, RefusalDelta, ServerToolChunk, TextDelta, ToolCallDelta, UsageChunk
 from turnout.errors import (
     CallError,
     MalformedStreamError,
@@ -176,6 +176,22 @@ def test_counts_are_totals_and_what_is_none_counts_as_absent():
     )
     assert whole(usage="many").usage == Usage()
     assert whole(usage={"output_tokens": -1, "output_tokens_details": {"thinking_tokens": "x"}}).usage == Usage()
+
+
+def test_writes_to_the_cache_are_told_by_how_long_they_are_kept():
+    counts = {"input_tokens": 1, "cache_creation_input_tokens": 30, "cache_read_input_tokens": 0, "output_tokens": 2}
+    kept = {"cache_creation": {"ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 20}}
+    usage = whole(usage=counts | kept).usage
+    assert (usage.input_tokens, usage.cache_write_tokens, usage.cache_write_1h_tokens) == (31, 30, 20)
+    begin = pack("message_start", message={"id": "m", "model": "x", "content": [], "usage": counts | kept})
+    end = pack("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 2})
+    chunks, streamed = stream([begin, end, STOP])
+    assert streamed.usage == usage
+    assert UsageChunk(usage) in chunks
+    alone = whole(usage={"input_tokens": 1, "output_tokens": 2} | kept).usage
+    assert (alone.input_tokens, alone.cache_write_tokens) == (31, 30)
+    for odd in (None, [], {"ephemeral_1h_input_tokens": "x"}):
+        assert whole(usage=counts | {"cache_creation": odd}).usage.cache_write_1h_tokens is None
 
 
 def test_fields_of_other_types_are_read_as_far_as_they_go():

@@ -9,6 +9,7 @@ import pytest
 from anthropic_wire import encode_body, make_route, stream_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from test_anthropic_decode import JSON
 
 from turnout.call.stream import as_chunks
@@ -327,6 +328,14 @@ def test_an_answer_in_a_stream_comes_back_whole():
     assert [part for part in back.content if isinstance(part, Reasoning)] == [
         Reasoning("Hm", [THOUGHT], "p"), Reasoning("", [{"type": "redacted_thinking", "data": "x"}], "p"),
     ]  # fmt: skip
+
+
+def test_writes_that_are_kept_for_an_hour_come_back():
+    usage = Usage(input_tokens=9, output_tokens=1, total_tokens=10, cached_input_tokens=0, cache_write_tokens=5)
+    for long in (0, 2, 5):
+        kept = structs.replace(usage, cache_write_1h_tokens=long)
+        response = ModelResponse(message=Message("assistant", [Text("Hi")]), finish_reason="stop", usage=kept)
+        assert decode(render_response(response), make_route()).usage == kept
 
 
 def blocks_of(data: bytes) -> list[Any]:

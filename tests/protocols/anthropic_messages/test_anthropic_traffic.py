@@ -81,6 +81,7 @@ def read_plainly(message: dict[str, Any]) -> dict[str, Any]:
             total_tokens=given + usage["output_tokens"],
             cached_input_tokens=read,
             cache_write_tokens=written,
+            cache_write_1h_tokens=(usage.get("cache_creation") or {}).get("ephemeral_1h_input_tokens"),
             reasoning_tokens=thoughts,
         ),
     }

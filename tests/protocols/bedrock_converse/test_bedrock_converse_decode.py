@@ -284,6 +284,21 @@ def test_base64_in_pieces_that_is_none_is_joined_as_it_is() -> None:
             Usage(input_tokens=13, output_tokens=2, total_tokens=15, cached_input_tokens=4, cache_write_tokens=6),
         ),
         (
+            {
+                "inputTokens": 3,
+                "outputTokens": 2,
+                "totalTokens": 35,
+                "cacheWriteInputTokens": 30,
+                "cacheDetails": [{"ttl": "1h", "inputTokens": 20}, {"ttl": "5m", "inputTokens": 10}],
+            },
+            Usage(input_tokens=33, output_tokens=2, total_tokens=35, cache_write_tokens=30, cache_write_1h_tokens=20),
+        ),
+        (
+            {"inputTokens": 3, "outputTokens": 2, "cacheDetails": [{"ttl": "1h", "inputTokens": 20}, {"ttl": []}, 7]},
+            Usage(input_tokens=23, output_tokens=2, total_tokens=25, cache_write_tokens=20, cache_write_1h_tokens=20),
+        ),
+        ({"inputTokens": 3, "cacheDetails": "1h"}, Usage(input_tokens=3)),
+        (
             {"inputTokens": 13, "outputTokens": 2, "totalTokens": 15, "cacheReadInputTokens": 10},
             Usage(input_tokens=13, output_tokens=2, total_tokens=15, cached_input_tokens=10),
         ),

@@ -285,7 +285,14 @@ ANSWER = ModelResponse(
     ),
     finish_reason="tool_calls",
     raw_finish_reason="stop",
-    usage=Usage(input_tokens=13, output_tokens=2, total_tokens=15, cached_input_tokens=4, cache_write_tokens=6),
+    usage=Usage(
+        input_tokens=13,
+        output_tokens=2,
+        total_tokens=15,
+        cached_input_tokens=4,
+        cache_write_tokens=6,
+        cache_write_1h_tokens=2,
+    ),
 )
 
 

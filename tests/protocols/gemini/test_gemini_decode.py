@@ -286,6 +286,16 @@ def test_usage_is_told_with_all_its_kinds():
     )
 
 
+def test_audio_from_the_cache_is_told_where_the_cache_is():
+    told = {"promptTokenCount": 100, "cachedContentTokenCount": 60, "candidatesTokenCount": 1}
+    audio = {"promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 50}]}
+    both = {"cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 40}, {"modality": "TEXT", "tokenCount": 20}]}
+    assert count(**told, **audio, **both).cached_audio_tokens == 40
+    assert count(**told, **audio, cacheTokensDetails=[{"modality": "TEXT", "tokenCount": 60}]).cached_audio_tokens == 0
+    assert count(**told, **audio).cached_audio_tokens is None
+    assert count(**told, cacheTokensDetails=[{"modality": "TEXT", "tokenCount": 60}]).cached_audio_tokens is None
+
+
 def test_counts_that_are_not_told_are_unknown_or_follow_from_the_total():
     assert count() == Usage()
     assert count(trafficType="ON_DEMAND") == Usage()

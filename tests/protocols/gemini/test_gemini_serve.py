@@ -316,6 +316,7 @@ def test_an_answer_is_rendered_with_its_usage_and_names():
         reasoning_tokens=4,
         audio_input_tokens=2,
         audio_output_tokens=1,
+        cached_audio_tokens=2,
     )
     assert render(make_response(Text("Hi"), usage=usage, id="r", model="x"), model="m") == {
         "candidates": [{"content": {"parts": [{"text": "Hi"}], "role": "model"}, "finishReason": "STOP", "index": 0}],
@@ -327,6 +328,7 @@ def test_an_answer_is_rendered_with_its_usage_and_names():
             "thoughtsTokenCount": 4,
             "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 2}],
             "candidatesTokensDetails": [{"modality": "AUDIO", "tokenCount": 1}],
+            "cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 2}],
         },
         "modelVersion": "m",
         "responseId": "r",

@@ -93,13 +93,16 @@ def render_end(response: ModelResponse) -> _Dict:
 def render_usage(usage: Usage) -> _Dict:
     """Return the tokens as the wire has them: cached ones beside the input. It has no unknown count but 0."""
     read, written = usage.cached_input_tokens or 0, usage.cache_write_tokens or 0
-    thoughts = usage.reasoning_tokens
+    thoughts, long = usage.reasoning_tokens, usage.cache_write_1h_tokens
+    writes = None
+    if long is not None:
+        writes = {"ephemeral_5m_input_tokens": max(written - long, 0), "ephemeral_1h_input_tokens": long}
     return {
         "input_tokens": max((usage.input_tokens or 0) - read - written, 0),
         "output_tokens": usage.output_tokens or 0,
         "cache_creation_input_tokens": written,
         "cache_read_input_tokens": read,
-        "cache_creation": None,
+        "cache_creation": writes,
         "output_tokens_details": None if thoughts is None else {"thinking_tokens": thoughts},
         "server_tool_use": None,
         "service_tier": None,

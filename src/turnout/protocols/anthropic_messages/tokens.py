@@ -8,16 +8,18 @@ from turnout.protocols.json_reading import as_count, is_object
 from turnout.usage import Usage
 
 _COUNTS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+_WRITES = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
 
 
 class TokenCounter:
     """What the provider has told so far; a later count replaces an earlier one, for they are totals."""
 
-    __slots__ = ("_counts", "_thoughts")
+    __slots__ = ("_counts", "_thoughts", "_writes")
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
         self._thoughts: int | None = None
+        self._writes: dict[str, int] = {}
 
     @property
     def has_counts(self) -> bool:
@@ -35,10 +37,15 @@ class TokenCounter:
         details = told.get("output_tokens_details")
         if is_object(details) and (thoughts := as_count(details.get("thinking_tokens"))) is not None:
             self._thoughts = thoughts
+        writes = told.get("cache_creation")
+        if is_object(writes):
+            self._writes |= {name: count for name in _WRITES if (count := as_count(writes.get(name))) is not None}
 
     def read(self) -> Usage:
         """Return the tokens so far: all input, though Anthropic tells cached tokens beside its `input_tokens`."""
         given, answered, cached, written = (self._counts.get(name) for name in _COUNTS)
+        if self._writes and written is None:
+            written = sum(self._writes.values())
         if given is not None:
             given += (cached or 0) + (written or 0)
         return Usage(
@@ -47,5 +54,6 @@ class TokenCounter:
             total_tokens=None if given is None or answered is None else given + answered,
             cached_input_tokens=cached,
             cache_write_tokens=written,
+            cache_write_1h_tokens=self._writes.get("ephemeral_1h_input_tokens"),
             reasoning_tokens=self._thoughts,
         )

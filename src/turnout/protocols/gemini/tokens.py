@@ -23,7 +23,11 @@ def read_usage(told: Mapping[str, Any]) -> Usage:
     output that no count names.
     """
     given, answered = _sum(told, _INPUT), _sum(told, _OUTPUT)
-    total = as_count(told.get("totalTokenCount"))
+    total, cached = as_count(told.get("totalTokenCount")), as_count(told.get("cachedContentTokenCount"))
+    audio = _count_audio(told, _INPUT_DETAILS)
+    cached_audio = _count_audio(told, ("cacheTokensDetails",))
+    if cached_audio is None and told.get("cacheTokensDetails"):
+        cached_audio = 0  # what was cached is told, and none of it is audio
     if given is not None and total is not None and total > given + (answered or 0):
         answered = total - given
     if total is None and given is not None and answered is not None:
@@ -32,10 +36,11 @@ def read_usage(told: Mapping[str, Any]) -> Usage:
         input_tokens=given,
         output_tokens=0 if answered is None and given is not None and total == given else answered,
         total_tokens=total,
-        cached_input_tokens=as_count(told.get("cachedContentTokenCount")),
+        cached_input_tokens=cached,
         reasoning_tokens=as_count(told.get("thoughtsTokenCount")),
-        audio_input_tokens=_count_audio(told, _INPUT_DETAILS),
+        audio_input_tokens=audio,
         audio_output_tokens=_count_audio(told, ("candidatesTokensDetails",)),
+        cached_audio_tokens=cached_audio if cached and audio else None,
     )
 
 
@@ -56,6 +61,7 @@ def write_usage(usage: Usage) -> dict[str, Any]:
         "thoughtsTokenCount": thoughts,
         "promptTokensDetails": _write_audio(usage.audio_input_tokens),
         "candidatesTokensDetails": _write_audio(usage.audio_output_tokens),
+        "cacheTokensDetails": _write_audio(usage.cached_audio_tokens),
     }
     return {name: count for name, count in counts.items() if count is not None}
 
