@@ -59,6 +59,11 @@ async def _run_steps(run: Run) -> Result[Any]:
 class StreamedRun:
     """A run whose chunks come in batches; `result` is there once a batch was empty."""
 
+    __slots__ = (
+        *("_first_chunk_s", "_guarded", "_opened", "_partial", "_run", "_started", "_steps", "_stream", "_tools"),
+        *("result",),
+    )
+
     def __init__(self, run: Run) -> None:
         self._run = run
         self._steps = Steps(run)

@@ -34,6 +34,13 @@ _LONGEST_MENDED = 20_000
 class Steps:
     """Goes from step to step: `next_call`, its answer, `begin_tools`, their results, `finish_step`."""
 
+    __slots__ = (
+        *("_base", "_calls", "_done", "_finish_reason", "_instructions", "_is_output_due", "_is_resumed"),
+        *("_nested", "_paused", "_repairs", "_retries", "_retry", "_run", "_step_tools", "_tail", "_tools"),
+        *("_unsaved", "_waiting", "answers", "is_done", "is_mending", "messages", "object", "pending", "steps"),
+        *("warnings",),
+    )
+
     def __init__(self, run: Run) -> None:
         self._run = run
         self.messages = list(run.messages)

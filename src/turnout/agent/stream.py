@@ -38,6 +38,8 @@ class AgentStream(Generic[T]):
     structured output `object_stream` yields what has come of it, and `element_stream` the elements of a list.
     """
 
+    __slots__ = ("__weakref__", "_error", "_is_busy", "_is_left", "_is_taken", "_opening", "_prepare", "_run")
+
     def __init__(self, prepare: Callable[[], Awaitable[Run]]) -> None:
         self._prepare: Callable[[], Awaitable[Run]] | None = prepare
         self._run: StreamedRun | None = None

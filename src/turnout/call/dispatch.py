@@ -46,6 +46,8 @@ _T = TypeVar("_T")
 class Dispatch:
     """Works through the candidates of one call until one of them answers."""
 
+    __slots__ = ("_failures", "_queue", "_turn", "attempts", "budgets", "call", "runtime", "started", "warnings")
+
     def __init__(self, call: Call, runtime: Runtime) -> None:
         self.call = call = choose_candidates(call, runtime)
         self.runtime = runtime
@@ -157,6 +159,12 @@ _MOST_MENDED = 2
 
 class _Turn:
     """The tries of one candidate."""
+
+    __slots__ = (
+        *("_account", "_dispatch", "_dropped", "_encoded", "_failures", "_has_other_name", "_lessons", "_mended"),
+        *("_missing", "_policy", "_protocol", "_request", "_route", "_slot", "_spelling", "_waited_s"),
+        *("_was_renewed", "candidate"),
+    )
 
     def __init__(  # noqa: PLR0917 - what was found out of the candidate
         self,

@@ -53,6 +53,11 @@ _AWS_STREAM = "vnd.amazon.eventstream"
 class StreamReader:
     """Reads the events of one HTTP answer as batches of chunks."""
 
+    __slots__ = (
+        *("_decoder", "_error", "_events", "_first_bytes", "_has_begun", "_rewriter", "exchange", "first_batch"),
+        *("response",),
+    )
+
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
         self.response: ModelResponse | None = None
@@ -201,6 +206,8 @@ class StreamReader:
 
 class ModelStream:
     """A streamed answer with its candidates: what `open_stream` returns. Not safe for two readers at once."""
+
+    __slots__ = ("_dispatch", "_first_chunk_s", "_is_closed", "_reader", "answer")
 
     def __init__(self, dispatch: Dispatch) -> None:
         self._dispatch = dispatch

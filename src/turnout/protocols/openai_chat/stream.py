@@ -36,6 +36,11 @@ class StreamDecoder:
     event, and after the finish reason. Only the first choice is read.
     """
 
+    __slots__ = (
+        *("_answer", "_counts", "_cut", "_has_other_choices", "_id", "_index", "_is_closed", "_logprobs", "_model"),
+        *("_raw_finish_reason", "_secrets", "_usage", "is_complete"),
+    )
+
     def __init__(self, route: Route) -> None:
         self._answer = Answer(route.provider)
         self._secrets = route.secrets
