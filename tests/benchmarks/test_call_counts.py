@@ -23,7 +23,7 @@ from turnout.transport.seam import Headers, HTTPRequest
 PACKAGE = str(Path(turnout.__file__).parent)
 MESSAGES = [Message.user("Hello!")]
 
-PLAIN = 154
+PLAIN = 132
 """Calls of functions in one `generate`."""
 
 CHUNK = 8
