@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import pytest
 from cohere_wire import end_event, event, text_event
@@ -10,7 +11,11 @@ from cohere_wire import end_event, event, text_event
 from provider import Provider, reply, stream
 from turnout import Agent, ModelConfig
 
-USAGE = {"tokens": {"input_tokens": 5, "output_tokens": 3}}
+USAGE = {
+    "billed_units": {"input_tokens": 5, "output_tokens": 3},
+    "tokens": {"input_tokens": 500, "output_tokens": 4},
+    "cached_tokens": 400,
+}
 CALL = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Rome"}'}}
 
 
@@ -44,6 +49,18 @@ async def test_a_run_with_a_tool(server):
     assert (result.text, result.usage.total_tokens) == ("It is sunny.", 16)
     assert server.requests[0].path == "/v1/chat"
     check_second_request(server)
+
+
+async def test_the_cost_is_that_of_what_is_billed(server):
+    body = {"id": "1", "finish_reason": "COMPLETE", "message": {"content": [{"type": "text", "text": "Hi"}]}}
+    events = [b"data: " + json.dumps(each).encode() + b"\n\n" for each in (text_event("Hi"), end_event(usage=USAGE))]
+    server.script(reply({**body, "usage": USAGE}), stream(events))
+    config = ModelConfig(id="cohere/command-a-03-2025", url=server.url, protocol="cohere_chat", api_key="k")
+    agent = Agent(model=config)
+    whole = await agent.generate("Hi")
+    for result in (whole, await agent.stream("Hi").result()):
+        assert result.cost.total == Decimal("0.0000425")  # 5 in at $2.50 and 3 out at $10 per 1M tokens
+        assert result.usage.input_tokens == 5
 
 
 async def test_a_streamed_run_with_a_tool(server):

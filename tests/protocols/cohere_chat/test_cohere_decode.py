@@ -31,7 +31,7 @@ USAGE = {
     "tokens": {"input_tokens": 10.0, "output_tokens": 4},
     "cached_tokens": 5,
 }
-TOLD = Usage(input_tokens=10, output_tokens=4, total_tokens=14, cached_input_tokens=5)
+TOLD = Usage(input_tokens=3, output_tokens=2, total_tokens=5)
 
 WHOLE = read(
     "TOOL_CALL",
@@ -143,6 +143,26 @@ def test_finish_reasons_are_mapped_and_kept(reason, finish):
         (
             {"billed_units": {"input_tokens": 3, "output_tokens": 2}},
             Usage(input_tokens=3, output_tokens=2, total_tokens=5),
+        ),
+        (
+            {
+                "billed_units": {"input_tokens": 3, "output_tokens": 2},
+                "tokens": {"input_tokens": 3, "output_tokens": 5},
+                "cached_tokens": 2,
+            },
+            Usage(input_tokens=3, output_tokens=2, total_tokens=5, cached_input_tokens=2),
+        ),
+        (
+            {
+                "billed_units": {"input_tokens": 0},
+                "tokens": {"input_tokens": 3, "output_tokens": 5},
+                "cached_tokens": 0,
+            },
+            Usage(input_tokens=0, output_tokens=5, total_tokens=5, cached_input_tokens=0),
+        ),
+        (
+            {"billed_units": "?", "tokens": {"input_tokens": 3, "output_tokens": 5}, "cached_tokens": 1},
+            Usage(input_tokens=3, output_tokens=5, total_tokens=8, cached_input_tokens=1),
         ),
         ({"tokens": {"input_tokens": 3}}, Usage(input_tokens=3)),
         ({"tokens": {"output_tokens": 3}}, Usage(output_tokens=3)),

@@ -11,17 +11,21 @@ from turnout.usage import Usage
 def read_usage(told: object) -> Usage | None:
     """Return the tokens that a `usage` tells; `None` where it tells none.
 
-    `tokens` are those that were used, `billed_units` those that are paid for, which leave out the provider's own
-    prompts; the first count. `cached_tokens` are among the input (recorded traffic shows it).
+    `billed_units` are those that are paid for; they count. `tokens` are those that the model read and wrote, the
+    provider's own prompts included: https://docs.cohere.com/v2/docs/how-does-cohere-pricing-work, 2026-11-25.
+    `cached_tokens` are among the latter (recorded traffic shows it), so that nobody knows how many of the billed ones
+    they are where the two differ.
     """
     if not is_object(told):
         return None
-    holders = [holder for name in ("tokens", "billed_units") if is_object(holder := told.get(name))]
+    holders = [holder for name in ("billed_units", "tokens") if is_object(holder := told.get(name))]
     given, answered = _first(holders, "input_tokens"), _first(holders, "output_tokens")
     if given is None and answered is None:
         return None
     total = None if given is None or answered is None else given + answered
     cached = as_count(told.get("cached_tokens"))
+    if cached and any(as_count(holder.get("input_tokens")) not in (given, None) for holder in holders):
+        cached = None
     return Usage(input_tokens=given, output_tokens=answered, total_tokens=total, cached_input_tokens=cached)
 
 
