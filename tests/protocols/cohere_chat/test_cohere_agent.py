@@ -55,7 +55,7 @@ async def test_the_cost_is_that_of_what_is_billed(server):
     body = {"id": "1", "finish_reason": "COMPLETE", "message": {"content": [{"type": "text", "text": "Hi"}]}}
     events = [b"data: " + json.dumps(each).encode() + b"\n\n" for each in (text_event("Hi"), end_event(usage=USAGE))]
     server.script(reply({**body, "usage": USAGE}), stream(events))
-    config = ModelConfig(id="cohere/command-a-03-2025", url=server.url, protocol="cohere_chat", api_key="k")
+    config = ModelConfig(id="command-a-03-2025", provider="cohere", url=server.url, api_key="k")
     agent = Agent(model=config)
     whole = await agent.generate("Hi")
     for result in (whole, await agent.stream("Hi").result()):
