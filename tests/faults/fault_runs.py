@@ -80,6 +80,8 @@ class Cell:
         self.text = json.dumps(OBJECT) if kind == "structured" else STORY
         self.outcome = Outcome("")
         self.seen: list[str] = []
+        self.restarts = 0
+        self.does_restart = False
 
     @property
     def expected(self) -> str:
@@ -158,7 +160,13 @@ class Cell:
         if "fallback" in self.kind:
             models.append({"id": "backup", "url": backup.url, "api_key": KEY})
         options: dict[str, Any] = {"tools": [self._tool()]} if "tools" in self.kind else {}
-        return Agent(model=models, transport=transport, timeouts=self.timeouts, **options)
+        return Agent(
+            model=models,
+            transport=transport,
+            timeouts=self.timeouts,
+            restart_broken_stream=self.does_restart,
+            **options,
+        )
 
     def _tool(self) -> Callable[[str], str]:
         def look_up(word: str) -> str:
@@ -189,6 +197,9 @@ class Cell:
         async for each in stream:
             if each.type == "text_delta":
                 self.seen.append(each.text)
+            elif each.type == "fallback":  # drop what came before
+                self.seen.clear()
+                self.restarts += 1
         result = await stream.result()
         if "".join(self.seen) != result.text:
             self.outcome.complaints.append(

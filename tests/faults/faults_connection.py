@@ -74,6 +74,12 @@ async def end_without_goodbye(wire: Wire, right: Right, rng: random.Random) -> N
     wire.writer.get_extra_info("socket").shutdown(2)
 
 
+async def until_goodbye(wire: Wire, right: Right, rng: random.Random) -> None:
+    """Answer without a length, and end TLS as it should be ended."""
+    await wire.send(right.head("connection: close") + right.body)
+    wire.writer.close()
+
+
 async def garbage_record(wire: Wire, right: Right, rng: random.Random) -> None:
     """Begin an answer, then send bytes past TLS."""
     await wire.send(right.head("transfer-encoding: chunked") + b"%x\r\n" % len(right.begun) + right.begun + b"\r\n")
@@ -149,6 +155,7 @@ TLS = [
     Fault("TLS: certificate of another host", "TLS", nothing, LOST, LOST, 1, stage="connect", tls="other"),
     Fault("TLS: certificate expired", "TLS", nothing, LOST, LOST, 1, stage="connect", tls="expired"),
     Fault("TLS: ended without close_notify", "TLS", end_without_goodbye, LOST, CUT, emits=True, tls="good"),
+    Fault("TLS: until close, with close_notify", "TLS", until_goodbye, "answer", "answer", tls="good"),
     Fault("TLS: a record that is not authentic", "TLS", garbage_record, LOST, CUT, emits=True, tls="good"),
     Fault("TLS: reset after the request", "TLS", reset, LOST, LOST, is_lost_unanswered=True, tls="good"),
 ]  # fmt: skip

@@ -98,3 +98,29 @@ async def test_each_call_gets_its_own_answer_or_an_error(host: Host) -> None:
         assert not pool._waiters
         await transport.aclose()
         assert not pool._used
+
+
+async def test_threads_with_loops_of_their_own_share_a_transport(host: Host) -> None:
+    """Each loop has its connections; a fault in one harms no other, and each closes its own."""
+
+    async def play(wire: Wire) -> None:
+        right = Right(wire, own_answer(wire.request.json["messages"][-1]["content"]))
+        if len(wire.site.requests) % 7 == 0:
+            wire.reset()
+        else:
+            await wire.send(right.chunked() if right.is_stream else right.framed())
+
+    transport = HTTPTransport(max_connections_per_host=4)
+    async with host.site() as site:
+        site.script = [play]
+        crowds = [Crowd(site.url, transport, random.Random(number)) for number in range(3)]
+        await asyncio.gather(*(asyncio.to_thread(asyncio.run, crowd.run()) for crowd in crowds))
+        for crowd in crowds:
+            assert crowd.endings.total() == CALLS
+            assert crowd.endings["answer"] > CALLS / 2
+        assert not transport._pools
+        for _ in range(1000):
+            if not site.open:
+                break
+            await asyncio.sleep(0.01)
+        assert site.open == 0
