@@ -44,14 +44,25 @@ class OwnLoop:
 
     def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         """Run `coroutine` to its end; an interrupt (Ctrl-C) cancels it first, so that its connection is closed."""
-        task = self._loop.create_task(coroutine)
+        task = self._loop.create_task(self._run_and_stop(coroutine))
         try:
-            return self._loop.run_until_complete(task)
+            self._run_until_done(task)
         except BaseException:
-            if not task.done():
-                task.cancel()
-                self._loop.run_until_complete(asyncio.wait([task]))
+            task.cancel()
+            self._run_until_done(task)
             raise
+        return task.result()
+
+    async def _run_and_stop(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        """Stop the loop in the step that ends the task: `run_until_complete` needs two more things to run for that."""
+        try:
+            return await coroutine
+        finally:
+            self._loop.stop()
+
+    def _run_until_done(self, task: asyncio.Task[Any]) -> None:
+        while not task.done():  # somebody else may stop the loop
+            self._loop.run_forever()
 
 
 def _close_loop(loop: asyncio.AbstractEventLoop, process: int) -> None:
