@@ -194,6 +194,38 @@ def test_writes_to_the_cache_are_told_by_how_long_they_are_kept():
         assert whole(usage=counts | {"cache_creation": odd}).usage.cache_write_1h_tokens is None
 
 
+def warn(**usage):
+    told = {"input_tokens": 1, "output_tokens": 1} | usage
+    begin = pack("message_start", message={"id": "m", "model": "x", "content": [], "usage": told})
+    _, streamed = stream([begin, ending("end_turn"), STOP])
+    response = whole(usage=told)
+    assert response.warnings == streamed.warnings
+    return [(warning.code, str(warning)) for warning in response.warnings]
+
+
+def test_use_that_costs_by_the_request_and_other_terms_are_told():
+    ((code, told),) = warn(server_tool_use={"web_search_requests": 2, "web_fetch_requests": 3})
+    assert (code, "web_search_requests (2)" in told, "fetch" in told) == ("unpriced_use", True, False)
+    for usual in (
+        {"server_tool_use": {"web_search_requests": 0, "web_fetch_requests": 1}},
+        {"server_tool_use": {"web_search_requests": "x"}},
+        {"server_tool_use": 7},
+        {"service_tier": "standard", "inference_geo": "global", "speed": "standard"},
+        {"service_tier": None, "inference_geo": "not_available", "speed": []},
+    ):
+        assert warn(**usual) == []
+    for name, term in (
+        ("service_tier", "priority"),
+        ("service_tier", "batch"),
+        ("speed", "fast"),
+        ("inference_geo", "us"),
+    ):
+        ((code, told),) = warn(**{name: term})
+        assert (code, term in told) == ("unpriced_tier", True)
+    ((_, told),) = warn(service_tier=SECRET)
+    assert SECRET not in told
+
+
 def test_fields_of_other_types_are_read_as_far_as_they_go():
     body = {"id": 7, "content": "Hi", "stop_reason": "end_turn", "model": ["x"], "usage": None}
     response = decode(json.dumps(body).encode(), make_route())

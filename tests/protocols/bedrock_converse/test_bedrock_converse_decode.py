@@ -50,7 +50,7 @@ def b64(data: bytes) -> str:
 
 def parts_of(*blocks: Any) -> list[Any]:
     response = decode(answer(*blocks), make_route())
-    assert response.warnings == []
+    assert [warning.code for warning in response.warnings if warning.code != "unpriced_use"] == []
     return response.message.content
 
 
@@ -143,7 +143,8 @@ def test_a_block_whole_and_in_pieces_is_one_part(block, events, part) -> None:
     assert parts_of(block) == [part]
     _, response = stream([*events, stop(0), end()])
     assert response.message.content == [part]
-    assert response.warnings == []
+    is_call = isinstance(part, ServerTool) and "toolUse" in part.data
+    assert [warning.code for warning in response.warnings] == ["unpriced_use"] * is_call
     assert stream([*events, end()])[1].message == response.message  # also without its end
 
 
@@ -306,6 +307,24 @@ def test_base64_in_pieces_that_is_none_is_joined_as_it_is() -> None:
 )
 def test_usage_counts_all_input_cached_included(told, usage) -> None:
     assert decode(answer(usage=told), make_route()).usage == usage
+
+
+def test_use_that_costs_by_the_request_and_other_terms_are_told() -> None:
+    def warn(*blocks: Any, **fields: Any) -> list[tuple[str, str]]:
+        response = decode(answer(*blocks, **fields), make_route())
+        return [(warning.code, str(warning)) for warning in response.warnings]
+
+    use = {"toolUse": {"toolUseId": "1", "name": "nova_grounding", "input": {}, "type": "server_tool_use"}}
+    ((code, told),) = warn(use, use)
+    assert (code, "nova_grounding (2)" in told) == ("unpriced_use", True)
+    assert warn(serviceTier={"type": "default"}, performanceConfig={"latency": "standard"}) == []
+    assert warn(serviceTier="flex", performanceConfig=["optimized"]) == []
+    for fields, term in (
+        ({"serviceTier": {"type": "flex"}}, "flex"),
+        ({"performanceConfig": {"latency": "fast"}}, "fast"),
+    ):
+        ((code, told),) = warn(**fields)
+        assert (code, term in told) == ("unpriced_tier", True)
 
 
 @pytest.mark.parametrize(

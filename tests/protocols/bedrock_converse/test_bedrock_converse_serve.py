@@ -320,7 +320,8 @@ def test_a_streamed_answer_comes_back_as_it_was() -> None:
     assert renderer.finish(ANSWER) == renderer.feed([TextDelta("late")]) == renderer.fail("late") == b""
     _, found = stream(pieces)
     assert found.message == ANSWER.message
-    assert (found.finish_reason, found.usage, found.warnings) == (ANSWER.finish_reason, ANSWER.usage, [])
+    assert (found.finish_reason, found.usage, len(found.warnings)) == (ANSWER.finish_reason, ANSWER.usage, 1)
+    assert found.warnings[0].code == "unpriced_use"
 
 
 def test_every_event_is_one_that_aws_describes() -> None:

@@ -21,6 +21,7 @@ from turnout.usage import Usage
 RECORDS = traffic.load_records("bedrock_converse")
 WHOLE = [record for record in RECORDS if record["status"] == 200 and "body" in record]
 STREAMS = [record for record in RECORDS if record["status"] == 200 and "body_b64" in record]
+KEPT = ("stopReason", "usage", "serviceTier", "performanceConfig")
 REASONS = {"end_turn": "stop", "tool_use": "tool_calls", "max_tokens": "length"}
 
 
@@ -58,8 +59,16 @@ def gather_blocks(events: list[dict[str, Any]]) -> dict[str, Any]:
                 else:
                     blocks[index][name]["content"] = value
         elif event["type"] in ("messageStop", "metadata"):
-            whole |= {name: value for name, value in event.items() if name in ("stopReason", "usage")}
+            whole |= {name: value for name, value in event.items() if name in KEPT}
     return {"output": {"message": {"content": list(blocks.values())}}, **whole}
+
+
+def find_warnings(body: dict[str, Any], uses: list[dict[str, Any]]) -> list[str]:
+    has_tools = any(use.get("type") == "server_tool_use" for use in uses)
+    is_usual = body.get("serviceTier", {}).get("type", "default") == "default" and (
+        body.get("performanceConfig", {}).get("latency", "standard") == "standard"
+    )
+    return ["unpriced_use"] * has_tools + ["unpriced_tier"] * (not is_usual)
 
 
 def read_plainly(body: dict[str, Any]) -> dict[str, Any]:
@@ -94,13 +103,14 @@ def read_plainly(body: dict[str, Any]) -> dict[str, Any]:
             cached_input_tokens=read,
             cache_write_tokens=written,
         ),
+        "warned": find_warnings(body, uses),
     }
 
 
 def describe(response: Any) -> dict[str, Any]:
     parts = response.message.content
-    assert response.warnings == []
     return {
+        "warned": [warning.code for warning in response.warnings],
         "text": response.text,
         "reasoning": response.reasoning,
         "details": [detail for part in parts if isinstance(part, Reasoning) for detail in part.details or []],

@@ -177,6 +177,15 @@ def test_usage(usage, told):
     assert isinstance(chunks[-1], UsageChunk) == (told != Usage())
 
 
+def test_units_that_are_no_tokens_are_told():
+    usage = {"billed_units": {"input_tokens": 3, "output_tokens": 2, "search_units": 1, "classifications": 0}}
+    response = read(content="a", body={"usage": usage})
+    ((code, told),) = [(warning.code, str(warning)) for warning in response.warnings]
+    assert (code, "search_units (1)" in told, "classifications" in told) == ("unpriced_use", True, False)
+    _, streamed = stream(text_event("a"), end_event(usage=usage))
+    assert streamed.warnings == response.warnings
+
+
 @pytest.mark.parametrize("reason", ["ERROR", "TIMEOUT", "ERROR_LIMIT"])
 def test_an_answer_that_failed_is_an_error(reason):
     with pytest.raises(ServerError, match="failed while answering") as caught:

@@ -296,6 +296,26 @@ def test_audio_from_the_cache_is_told_where_the_cache_is():
     assert count(**told, cacheTokensDetails=[{"modality": "TEXT", "tokenCount": 60}]).cached_audio_tokens is None
 
 
+def warn(**body):
+    return [(warning.code, str(warning)) for warning in read({"text": "a"}, **body).warnings]
+
+
+def test_use_that_costs_by_the_request_and_other_terms_are_told():
+    searched = {"groundingMetadata": {"webSearchQueries": ["a", "b"]}}
+    ((code, told),) = warn(candidate=searched)
+    assert (code, "googleSearch (2)" in told, "googleMaps" in told) == ("unpriced_use", True, False)
+    ((code, told),) = warn(candidate={"groundingMetadata": {"groundingChunks": [{"maps": {}}, 7]}})
+    assert (code, "googleMaps (1)" in told) == ("unpriced_use", True)
+    for usual in ({"serviceTier": "standard"}, {"trafficType": "ON_DEMAND"}, {"serviceTier": None}):
+        assert warn(usageMetadata=usual) == []
+    for term in ({"serviceTier": "flex"}, {"trafficType": "ON_DEMAND_PRIORITY"}):
+        ((code, told),) = warn(usageMetadata=term)
+        assert (code, next(iter(term.values())) in told) == ("unpriced_tier", True)
+    flex = {"usageMetadata": {"serviceTier": "flex"}}
+    _, streamed = stream({**make_body({"text": "a"}, reason=None), **flex}, {**make_body(), **flex})
+    assert [warning.code for warning in streamed.warnings] == ["unpriced_tier"]
+
+
 def test_counts_that_are_not_told_are_unknown_or_follow_from_the_total():
     assert count() == Usage()
     assert count(trafficType="ON_DEMAND") == Usage()

@@ -135,7 +135,10 @@ def test_a_recorded_whole_answer_is_what_a_plain_reading_says(record):
     ids = [part["functionCall"].get("id") for part in candidate["content"].get("parts", []) if "functionCall" in part]
     assert all(call.id and call.id == (given or call.id) for call, given in zip(response.tool_calls, ids, strict=True))
     is_odd = candidate["finishReason"] not in ("STOP", "MAX_TOKENS")
-    assert [warning.code for warning in response.warnings] == (["finish_message"] if is_odd else [])
+    has_searched = bool(candidate.get("groundingMetadata", {}).get("webSearchQueries"))
+    assert [warning.code for warning in response.warnings] == (
+        ["finish_message"] * is_odd + ["unpriced_use"] * has_searched
+    )
     supports = candidate.get("groundingMetadata", {}).get("groundingSupports", [])
     citations = [citation for part in response.message.content for citation in getattr(part, "citations", [])]
     assert [citation["segment"] for citation in citations if "segment" in citation] == [s["segment"] for s in supports]

@@ -300,7 +300,26 @@ def test_a_call_that_is_never_told_as_a_whole_ends_with_the_stream():
     assert [chunk for chunk in chunks if isinstance(chunk, ServerToolChunk)][0].data == record
     assert [chunk.text for chunk in chunks if isinstance(chunk, ToolCallDelta)] == ["{}"]
     assert answer.text == ""
-    assert [warning.code for warning in answer.warnings] == ["inferred_finish_reason"]
+    assert [warning.code for warning in answer.warnings] == ["inferred_finish_reason", "unpriced_use"]
+
+
+def test_use_that_costs_by_the_request_and_other_terms_are_told():
+    def warn(*items, **fields):
+        body = {"status": "completed", "output": list(items), **fields}
+        response = decode(json.dumps(body).encode(), make_route())
+        _, streamed = stream(event("response.completed", response=body))
+        assert response.warnings == streamed.warnings
+        return [(warning.code, str(warning)) for warning in response.warnings]
+
+    search = {"type": "web_search_call", "action": {"type": "search"}}
+    opened = {"type": "web_search_call", "action": {"type": "open_page"}}
+    ((code, told),) = warn(search, opened, {"type": "file_search_call"}, {**search, "action": "?"})
+    assert code == "unpriced_use"
+    assert "file_search_call (1), web_search_call (2)" in told
+    assert warn(opened, {"type": "mcp_call"}, service_tier="default") == []
+    for term in ("flex", "priority"):
+        ((code, told),) = warn(service_tier=term)
+        assert (code, term in told) == ("unpriced_tier", True)
 
 
 def test_events_that_say_nothing_are_skipped_and_lost_sound_is_told():

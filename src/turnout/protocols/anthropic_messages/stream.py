@@ -80,7 +80,7 @@ class StreamDecoder:
             refusal=self._refusal,
             raw_finish_reason=self._raw_stop_reason or None,
             is_paused=self._raw_stop_reason == PAUSED,
-            warnings=[*warn_of_unread(self._answer.unread), *self._warn_of_reason()],
+            warnings=[*warn_of_unread(self._answer.unread), *self._warn_of_reason(), *self._tokens.warn(self._secrets)],
         )
 
     def read_whole(self, body: Body) -> ModelResponse:

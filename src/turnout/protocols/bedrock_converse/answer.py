@@ -238,6 +238,8 @@ class Answer:
         self._names: dict[str, str] = {}  # of the provider's own tools, by call
         self._unread: set[str] = set()
         self.has_calls = False
+        self.used: dict[str, int] = {}
+        """How often each of the provider's own tools was called."""
         self.chunks: list[Chunk] = []
 
     @property
@@ -261,6 +263,8 @@ class Answer:
             call = _Call(told, self.chunks, self._call_ids)
             self.has_calls = self.has_calls or not call.is_own
             self._names[call.id] = call.name
+            if call.is_own:
+                self.used[call.name] = self.used.get(call.name, 0) + 1
             self._place(index, call)
         elif name == "toolResult":
             made_by = self._names.get(as_text(told.get("toolUseId")) or "")

@@ -12,6 +12,7 @@ from turnout.protocols.broken_answers import malformed, truncated
 from turnout.protocols.error_bodies import read_report
 from turnout.protocols.json_reading import UnreadableJSONError, as_count, as_text, is_object, read_json
 from turnout.protocols.openai_chat.reasons import read_finish_reason
+from turnout.protocols.unpriced import warn_of_tier, warn_of_use
 from turnout.responses import ErrorReport, ModelResponse, Warning
 from turnout.usage import Usage
 
@@ -33,6 +34,7 @@ class StreamDecoder:
         self._usage = Usage()
         self._model: str | None = None
         self._raw_finish_reason = ""
+        self._terms: list[str | None] = []
         self._handlers: dict[str, Callable[[dict[str, Any]], None]] = {
             "contentBlockStart": self._start,
             "contentBlockDelta": self._add,
@@ -87,7 +89,12 @@ class StreamDecoder:
             usage=self._usage,
             model=self._model,
             raw_finish_reason=reason or None,
-            warnings=[*answer.warnings, *self._warn_of_reason()],
+            warnings=[
+                *answer.warnings,
+                *self._warn_of_reason(),
+                *warn_of_use(answer.used, self._secrets),
+                *warn_of_tier(self._terms, self._secrets),
+            ],
         )
 
     def _read(self, data: bytes) -> dict[str, Any]:
@@ -123,6 +130,11 @@ class StreamDecoder:
         router = trace.get("promptRouter") if is_object(trace) else None
         invoked = as_text(router.get("invokedModelId")) if is_object(router) else None
         self._model = invoked.rpartition("/")[2] if invoked else None
+        tier, performance = value.get("serviceTier"), value.get("performanceConfig")
+        self._terms = [
+            as_text(tier.get("type")) if is_object(tier) else None,
+            as_text(performance.get("latency")) if is_object(performance) else None,
+        ]
         self.is_complete = bool(self._raw_finish_reason)
         if self._usage != Usage():
             self._answer.chunks.append(UsageChunk(self._usage))

@@ -9,7 +9,7 @@ from turnout.errors import MalformedStreamError, redact_text
 from turnout.protocols.broken_answers import malformed, truncated
 from turnout.protocols.cohere_chat.answer import Answer
 from turnout.protocols.cohere_chat.reasons import is_error, read_finish_reason
-from turnout.protocols.cohere_chat.tokens import read_usage
+from turnout.protocols.cohere_chat.tokens import count_uses, read_usage
 from turnout.protocols.error_bodies import read_report
 from turnout.protocols.json_reading import (
     UnreadableJSONError,
@@ -21,6 +21,7 @@ from turnout.protocols.json_reading import (
     objects,
     read_json,
 )
+from turnout.protocols.unpriced import warn_of_use
 from turnout.responses import ModelResponse, TokenLogprob, Warning
 from turnout.usage import Usage
 
@@ -38,6 +39,7 @@ class StreamDecoder:
         self._answer = Answer(route.provider)
         self._secrets = route.secrets
         self._usage = Usage()
+        self._used: dict[str, int] = {}
         self._raw_finish_reason = ""
         self._logprobs: list[TokenLogprob] = []
         self._id: str | None = None
@@ -102,6 +104,7 @@ class StreamDecoder:
         for item in objects(body.get("logprobs")):
             self._logprobs += _read_logprobs(item)
         self._usage = read_usage(body.get("usage")) or self._usage
+        self._used = count_uses(body.get("usage"))
         self._raw_finish_reason = as_text(body.get("finish_reason")) or ""
         return self._build()[1]
 
@@ -130,6 +133,7 @@ class StreamDecoder:
     def _end(self, value: dict[str, Any], delta: dict[str, Any]) -> None:
         self._id = self._id or as_text(value.get("id"))
         self._usage = read_usage(delta.get("usage")) or self._usage
+        self._used = count_uses(delta.get("usage"))
         reason = self._raw_finish_reason = as_text(delta.get("finish_reason")) or ""
         if is_error(reason) or delta.get("error"):
             words = as_text(delta.get("error")) or f"the provider failed ({reason}) while answering"
@@ -142,7 +146,7 @@ class StreamDecoder:
         answer.end()
         if self._usage != Usage():
             chunks.append(UsageChunk(self._usage))
-        warnings = answer.warnings
+        warnings = [*answer.warnings, *warn_of_use(self._used, self._secrets)]
         if not reason:
             told = "the provider gave no finish reason: it was inferred, and the answer may be cut"
             warnings.append(Warning("inferred_finish_reason", told))

@@ -29,6 +29,13 @@ def read_usage(told: object) -> Usage | None:
     return Usage(input_tokens=given, output_tokens=answered, total_tokens=total, cached_input_tokens=cached)
 
 
+def count_uses(told: object) -> dict[str, int]:
+    """Return what is billed beside the tokens: how much of each unit, such as searches."""
+    billed = told.get("billed_units") if is_object(told) else None
+    units = billed if is_object(billed) else {}
+    return {name: as_count(count) or 0 for name, count in units.items() if not name.endswith("_tokens")}
+
+
 def write_usage(usage: Usage) -> dict[str, Any]:
     """Return `usage` as the wire has it."""
     counts = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}

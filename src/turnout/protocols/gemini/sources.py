@@ -34,6 +34,13 @@ class Sources:
                 objects(cited.get("citationSources")) or objects(cited.get("citations")) or self._citations
             )
 
+    def count_uses(self) -> dict[str, int]:
+        """Return how often Google's search and maps were asked, which costs by the request or by the query."""
+        grounding = self.records.get("groundingMetadata", {})
+        maps = any("maps" in chunk for chunk in objects(grounding.get("groundingChunks")))
+        searches = len(_array(grounding.get("webSearchQueries"))) + len(_array(grounding.get("imageSearchQueries")))
+        return {"googleSearch": searches, "googleMaps": int(maps)}
+
     def read_citations(self) -> list[dict[str, Any]]:
         """Return the citations of the answer's text.
 

@@ -12,7 +12,7 @@ from turnout.protocols.gemini.answer import Answer
 from turnout.protocols.gemini.errors import find_block
 from turnout.protocols.gemini.logprobs import read_logprobs
 from turnout.protocols.gemini.reasons import is_ordinary, read_finish_reason
-from turnout.protocols.gemini.tokens import has_counts, read_usage
+from turnout.protocols.gemini.tokens import has_counts, read_terms, read_usage
 from turnout.protocols.json_reading import (
     UnreadableJSONError,
     as_count,
@@ -22,6 +22,7 @@ from turnout.protocols.json_reading import (
     objects,
     read_json,
 )
+from turnout.protocols.unpriced import warn_of_tier, warn_of_use
 from turnout.responses import ModelResponse, Warning
 from turnout.usage import Usage
 
@@ -46,6 +47,7 @@ class StreamDecoder:
         self._secrets = route.secrets
         self._usage = Usage()
         self._has_usage = False
+        self._terms: list[str | None] = []
         self._raw_finish_reason = ""
         self._finish_message = ""
         self._logprobs: list[TokenLogprob] = []
@@ -95,6 +97,8 @@ class StreamDecoder:
         self._id = self._id or as_text(body.get("responseId")) or None
         self._model = self._model or as_text(body.get("modelVersion")) or None
         usage = body.get("usageMetadata")
+        if is_object(usage):
+            self._terms += [term for term in read_terms(usage) if term is not None and term not in self._terms]
         if is_object(usage) and has_counts(usage):
             self._usage, self._has_usage = read_usage(usage), True
         for candidate in objects(body.get("candidates")):
@@ -125,7 +129,12 @@ class StreamDecoder:
             model=self._model,
             raw_finish_reason=reason or None,
             logprobs=self._logprobs or None,
-            warnings=[*answer.warnings, *self._warn()],
+            warnings=[
+                *answer.warnings,
+                *self._warn(),
+                *warn_of_use(answer.sources.count_uses(), self._secrets),
+                *warn_of_tier(self._terms, self._secrets),
+            ],
         )
 
     def _add_candidate(self, candidate: dict[str, Any]) -> None:

@@ -44,6 +44,11 @@ def read_usage(told: Mapping[str, Any]) -> Usage:
     )
 
 
+def read_terms(told: Mapping[str, Any]) -> list[str | None]:
+    """Return on which terms the provider answered: the word of the Gemini API, and that of Vertex AI."""
+    return [as_text(told.get("serviceTier")), as_text(told.get("trafficType"))]
+
+
 def has_counts(told: Mapping[str, Any]) -> bool:
     """Tell whether a `usageMetadata` tells any count."""
     return any(as_count(told.get(name)) is not None for name in (*_INPUT, *_OUTPUT, "totalTokenCount"))

@@ -23,7 +23,7 @@ from turnout.chunks import (
 )
 from turnout.messages import Message
 from turnout.protocols.broken_answers import warn_of_unread
-from turnout.protocols.json_reading import as_text, objects
+from turnout.protocols.json_reading import as_text, is_object, objects
 from turnout.protocols.openai_responses.output_items import (
     TEXT_PARTS,
     CallItem,
@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from turnout.responses import TokenLogprob, Warning
 
 _Kind = TypeVar("_Kind", bound=Item)
+_BILLED = frozenset(
+    (*("web_search_call", "x_search_call", "file_search_call", "code_interpreter_call", "image_generation_call"),)
+)
+"""Tools that cost more than their tokens: https://developers.openai.com/api/docs/pricing, 2026-11-25."""
 
 
 class Answer:
@@ -92,6 +96,16 @@ class Answer:
     def warnings(self) -> list[Warning]:
         """What could not be put into the message."""
         return warn_of_unread(self._unread)
+
+    def count_uses(self) -> dict[str, int]:
+        """Return how often each tool that costs more than its tokens was used; of a search, opening a page is free."""
+        used: dict[str, int] = {}
+        for item in self._items:
+            action = item.record.get("action")
+            is_free = is_object(action) and as_text(action.get("type")) in ("open_page", "find_in_page")
+            if item.kind in _BILLED and not is_free:
+                used[item.kind] = used.get(item.kind, 0) + 1
+        return used
 
     def logprobs(self) -> list[TokenLogprob]:
         """Return the tokens of the text with their log probabilities, where they were asked for."""

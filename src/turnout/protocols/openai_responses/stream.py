@@ -13,6 +13,7 @@ from turnout.protocols.openai_chat.reasons import read_finish_reason
 from turnout.protocols.openai_chat.tokens import has_counts, read_usage
 from turnout.protocols.openai_chat.wire import convert_counts
 from turnout.protocols.openai_responses.answer import Answer
+from turnout.protocols.unpriced import warn_of_tier, warn_of_use
 from turnout.responses import ErrorReport, ModelResponse, Warning
 from turnout.usage import Usage
 
@@ -45,6 +46,7 @@ class StreamDecoder:
         self._id: str | None = None
         self._model: str | None = None
         self._status: str | None = None
+        self._tier: str | None = None
         self._reason = ""
         self._is_stored = True
         self._cut: bytes | None = None
@@ -114,7 +116,12 @@ class StreamDecoder:
             refusal=answer.refusals or None,
             raw_finish_reason=raw or None,
             logprobs=answer.logprobs() or None,
-            warnings=[*answer.warnings, *self._warn_of_status()],
+            warnings=[
+                *answer.warnings,
+                *self._warn_of_status(),
+                *warn_of_use(answer.count_uses(), self._secrets),
+                *warn_of_tier((self._tier,), self._secrets),
+            ],
         )
 
     def read_whole(self, response: dict[str, Any]) -> ModelResponse:
@@ -210,6 +217,7 @@ class StreamDecoder:
         response = value.get("response")
         response = response if is_object(response) else {}
         self._status = as_text(response.get("status"))
+        self._tier = as_text(response.get("service_tier"))
         details = response.get("incomplete_details")
         self._reason = (as_text(details.get("reason")) or "") if is_object(details) else ""
         self._is_stored = response.get("store") is not False
