@@ -132,9 +132,13 @@ def test_a_recorded_whole_answer_is_what_a_plain_reading_says(record):
     assert (response.model, response.id) == (body["model"] or None, body["id"] or None)
     ids = [call["id"] for call in body["choices"][0]["message"].get("tool_calls") or []]
     assert all(call.id and call.id == (given or call.id) for call, given in zip(response.tool_calls, ids, strict=True))
-    assert [warning.code for warning in response.warnings] == (
-        [] if body["choices"][0]["finish_reason"] else ["inferred_finish_reason"]
-    )
+    usage = body.get("usage") or {}
+    searches = usage.get("server_tool_use_details") or usage.get("server_tool_use") or {}
+    assert [warning.code for warning in response.warnings] == [
+        *["inferred_finish_reason"] * (not body["choices"][0]["finish_reason"]),
+        *["unpriced_use"] * bool(searches.get("web_search_requests")),
+        *["unpriced_tier"] * (body.get("service_tier") == "provisioned"),
+    ]
 
 
 @traffic.parametrize(STREAMS)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from chat_streams import DONE, STOP, stream
+from chat_streams import DONE, STOP, make_route, stream
 
 from turnout.chunks import ErrorChunk, UsageChunk
+from turnout.protocols.openai_chat import decode
 from turnout.usage import Usage
 
 
@@ -122,3 +123,38 @@ def test_an_empty_usage_after_usage_does_not_wipe_it_out(empty):
     ]
     _, response = stream([told, *later, STOP])
     assert response.usage.input_tokens == 3
+
+
+@pytest.mark.parametrize(
+    ("usage", "told"),
+    [
+        ({"server_tool_use": {"web_search_requests": 2}}, "web_search_requests (2)"),
+        ({"server_tool_use_details": {"web_search_requests": 1}}, "web_search_requests (1)"),
+        ({"num_sources_used": 3}, "num_sources_used (3)"),
+        ({"num_search_queries": 4, "prompt_tokens": 1.0}, "num_search_queries (4)"),
+        ({"num_sources_used": 0, "server_tool_use": {}}, None),
+        ({"num_sources_used": "?", "server_tool_use": {"web_search_requests": -1}}, None),
+    ],
+)
+def test_searches_that_cost_more_than_their_tokens_are_told(usage, told):
+    choice = {"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}
+    body = {"choices": [choice], "usage": {"prompt_tokens": 1, "completion_tokens": 1} | usage}
+    whole = decode(json.dumps(body).encode(), make_route())
+    piece = {"choices": [{**choice, "delta": choice["message"], "message": None}], "usage": body["usage"]}
+    _, streamed = stream([json.dumps(piece).encode(), STOP])
+    assert (whole.usage.total_tokens, whole.warnings) == (2, streamed.warnings)
+    assert [warning.code for warning in whole.warnings] == (["unpriced_use"] if told else [])
+    assert told is None or told in str(whole.warnings[0])
+
+
+@pytest.mark.parametrize("tier", ["flex", "priority", "provisioned", "default", "on_demand", "auto", "", None, 7, [1]])
+def test_a_service_tier_with_prices_of_its_own_is_told(tier):
+    choice = {"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}
+    body = {"choices": [choice], "service_tier": tier}
+    whole = decode(json.dumps(body).encode(), make_route())
+    piece = {"choices": [{**choice, "delta": choice["message"], "message": None}], "service_tier": tier}
+    _, streamed = stream([json.dumps(piece).encode(), json.dumps({"choices": []}).encode(), STOP])
+    assert whole.warnings == streamed.warnings
+    assert [warning.code for warning in whole.warnings] == (
+        ["unpriced_tier"] if tier in ("flex", "priority", "provisioned", 7) else []
+    )

@@ -13,7 +13,7 @@ from turnout.protocols.json_reading import is_object, try_read_json
 from turnout.protocols.openai_chat.reasons import is_error, read_finish_reason
 from turnout.protocols.openai_chat.stream import StreamDecoder
 from turnout.protocols.openai_chat.tokens import has_counts, read_usage
-from turnout.protocols.openai_chat.wire import Body, Delta, convert_leniently, read_strictly
+from turnout.protocols.openai_chat.wire import USES, Body, Delta, convert_leniently, read_strictly
 from turnout.responses import ErrorReport, ModelResponse
 from turnout.usage import Usage
 
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from turnout.routing.route import Route
 
 _read_others = attrgetter(*[name for name in Delta.__struct_fields__ if name != "content"])
+
+_read_uses = attrgetter(*USES)
+
+_USUAL_TIERS = (None, "default", "on_demand", "")
+"""Service tiers that nothing is to be said of."""
 
 _EXPECTED = ExpectedBody("chat completion", "/chat/completions", "often in `/v1`")
 
@@ -56,7 +61,9 @@ def _read_plain(wire: Body, body: bytes) -> ModelResponse | None:
     choices, counts = wire.choices, wire.usage
     if choices is None or len(choices) != 1 or wire.error or wire.x_groq is not None:
         return None
-    if wire.citations or wire.search_results:
+    if wire.citations or wire.search_results or wire.service_tier not in _USUAL_TIERS:
+        return None
+    if counts is not None and any(_read_uses(counts)):
         return None
     choice = choices[0]
     message, reason = choice.message, choice.finish_reason

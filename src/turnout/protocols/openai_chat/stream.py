@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from turnout.chunks import ErrorChunk, UsageChunk
 from turnout.errors import MalformedStreamError, TruncatedStreamError
 from turnout.protocols.broken_answers import malformed, truncated
 from turnout.protocols.error_bodies import read_hidden_report, read_report
-from turnout.protocols.json_reading import UnreadableJSONError, is_object, quote, read_json, try_read_json
+from turnout.protocols.json_reading import UnreadableJSONError, as_text, is_object, quote, read_json, try_read_json
 from turnout.protocols.openai_chat.answer import Answer
 from turnout.protocols.openai_chat.calls import separate_calls
 from turnout.protocols.openai_chat.logprobs import read_logprobs
 from turnout.protocols.openai_chat.reasons import is_error, read_finish_reason
-from turnout.protocols.openai_chat.tokens import has_counts, read_usage
+from turnout.protocols.openai_chat.tokens import count_uses, has_counts, read_usage
 from turnout.protocols.openai_chat.wire import Body, convert_counts, convert_leniently, read_strictly
+from turnout.protocols.unpriced import warn_of_tier, warn_of_use
 from turnout.responses import ModelResponse, Warning
 from turnout.usage import Usage
 
@@ -38,7 +39,7 @@ class StreamDecoder:
 
     __slots__ = (
         *("_answer", "_counts", "_cut", "_has_other_choices", "_id", "_index", "_is_closed", "_logprobs", "_model"),
-        *("_raw_finish_reason", "_secrets", "_usage", "is_complete"),
+        *("_raw_finish_reason", "_secrets", "_tier", "_usage", "is_complete"),
     )
 
     def __init__(self, route: Route) -> None:
@@ -50,6 +51,7 @@ class StreamDecoder:
         self._logprobs: list[TokenLogprob] = []
         self._id: str | None = None
         self._model: str | None = None
+        self._tier: Any = None
         self._index: int | None = None
         self._has_other_choices = False
         self._cut: bytes | None = None
@@ -99,7 +101,7 @@ class StreamDecoder:
             refusal="".join(answer.refusals) or None,
             raw_finish_reason=self._raw_finish_reason or None,
             logprobs=self._logprobs or None,
-            warnings=[*answer.warnings, *self._warn_of_choices(), *self._warn_of_reason()],
+            warnings=[*answer.warnings, *self._warn_of_choices(), *self._warn_of_reason(), *self._warn_of_cost()],
         )
 
     def read_whole(self, body: Body) -> ModelResponse:
@@ -114,6 +116,8 @@ class StreamDecoder:
     def _decode_body(self, body: Body) -> list[Chunk]:
         if self._id is None:
             self._id, self._model = body.id or None, body.model or None
+        if body.service_tier is not None:
+            self._tier = body.service_tier
         if body.usage is not None and has_counts(body.usage):
             self._counts = body.usage
         chunks = self._answer.chunks = []
@@ -209,6 +213,10 @@ class StreamDecoder:
             self._usage = read_usage(self._counts)
             chunks.append(UsageChunk(self._usage))
         return chunks
+
+    def _warn_of_cost(self) -> list[Warning]:
+        used = {} if self._counts is None else count_uses(self._counts)
+        return [*warn_of_use(used, self._secrets), *warn_of_tier((as_text(self._tier),), self._secrets)]
 
     def _warn_of_choices(self) -> list[Warning]:
         told = "the provider sent several choices: turnout reads the first one only, and the others are lost"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from turnout.protocols.openai_chat.wire import TokenDetails
+from turnout.protocols.json_reading import as_count, is_object
+from turnout.protocols.openai_chat.wire import USES, TokenDetails
 from turnout.usage import Usage
 
 if TYPE_CHECKING:
@@ -55,8 +56,17 @@ def has_counts(told: TokenCounts) -> bool:
     """Tell whether `told` holds any count; an empty usage may follow the true one, and says nothing."""
     if told.total_tokens is not None:
         return True
-    told_counts = [getattr(told, name) for name in told.__struct_fields__]
+    told_counts = [getattr(told, name) for name in told.__struct_fields__ if name not in USES]
     return any(count is not None and count != _NO_DETAILS for count in told_counts)
+
+
+def count_uses(told: TokenCounts) -> dict[str, int]:
+    """Return how often the provider searched by itself, which costs more than the tokens."""
+    used = {name: as_count(getattr(told, name)) or 0 for name in ("num_sources_used", "num_search_queries")}
+    for holder in (told.server_tool_use, told.server_tool_use_details):
+        if is_object(holder):
+            used["web_search_requests"] = as_count(holder.get("web_search_requests")) or 0
+    return used
 
 
 def _first(*counts: int | None) -> int | None:

@@ -93,6 +93,14 @@ class TokenCounts(Struct):
     cache_read_input_tokens: _Count = None  # gateways to Anthropic
     cache_creation_input_tokens: _Count = None  # gateways to Anthropic
     reasoning_tokens: _Count = None
+    server_tool_use: Any = None  # gateways to Anthropic
+    server_tool_use_details: Any = None  # OpenRouter
+    num_sources_used: Any = None  # xAI
+    num_search_queries: Any = None  # Perplexity
+
+
+USES = ("server_tool_use", "server_tool_use_details", "num_sources_used", "num_search_queries")
+"""The fields of `TokenCounts` that are no tokens, but may be billed beside them."""
 
 
 class Body(Struct):
@@ -106,6 +114,7 @@ class Body(Struct):
     x_groq: Any = None
     search_results: Any = None  # Perplexity
     citations: Any = None  # Perplexity, xAI
+    service_tier: Any = None
 
 
 read_strictly = msgspec.json.Decoder(Body).decode
@@ -123,6 +132,7 @@ def convert_leniently(value: dict[str, Any]) -> Body:
         x_groq=value.get("x_groq"),
         search_results=value.get("search_results"),
         citations=value.get("citations"),
+        service_tier=value.get("service_tier"),
     )
 
 
@@ -132,8 +142,9 @@ def convert_counts(value: object) -> TokenCounts | None:
         return None
     fields: dict[str, Any] = {name: as_count(value.get(name)) for name in TokenCounts.__struct_fields__}
     for name in fields:
-        if name.endswith("_details"):
+        if name.endswith("_tokens_details"):
             fields[name] = _convert_details(value.get(name))
+    fields |= {name: value.get(name) for name in USES}
     return TokenCounts(**fields)
 
 
