@@ -123,6 +123,10 @@ catalog: $(VENV)/.dev ## build the packaged catalog (ARGS: what scripts/build_ca
 bench: $(VENV)/.dev ## measure turnout beside its peers and the floor (ARGS: what benchmarks/run.py takes)
 	@$(PY) benchmarks/run.py $(ARGS)
 
+.PHONY: soak
+soak: $(VENV)/.dev ## ten minutes of mixed calls with faults: memory, sockets and tasks must stay flat (ARGS="--minutes 3")
+	@$(PY) benchmarks/soak.py $(ARGS)
+
 .PHONY: build
 build: $(VENV)/.dev ## wheel and sdist in dist/
 	@rm -rf dist
