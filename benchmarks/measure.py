@@ -178,7 +178,7 @@ class Measurement:
         resident = resident_kb()
         for task in tasks:
             task.cancel()
-        await asyncio.wait(tasks, timeout=10)  # some go on reading
+        await asyncio.wait(tasks, timeout=3)  # some go on reading
         return resident, cpu_us
 
     async def _open_streams(self, client: Any, count: int) -> list[asyncio.Task[str]]:

@@ -57,6 +57,10 @@ START = (
     Column("resident_mb", "resident, MB"),
     Column("stream_kb", "an open stream, KB", 1),
 )
+ALONE = (
+    Column("alone_call_us", "turnout without a network: a call, µs", 1),
+    Column("alone_chunk_us", "a chunk, µs", 2),
+)
 LENGTH = (
     Column("chunk_us", "chunk of 2,000, µs", 2),
     Column("long_chunk_us", "chunk of 50,000, µs", 2),
@@ -106,9 +110,11 @@ def render(run: Run) -> str:
         "",
         *_render_installed(run.subjects),
         "",
-        "Cost grows with the length, and no faster:",
+        "Cost grows with the length, and no faster (the collector of Python takes part of what grows with the crowd):",
         "",
         *_render_table(run, LENGTH),
+        "",
+        *_render_table(run, ALONE),
     ]
     failures = [
         f"- {subject.name}: {group}: {error}"
@@ -157,6 +163,8 @@ def _render_table(run: Run, columns: Sequence[Column]) -> list[str]:
         "| --- |" + " --: |" * len(wanted),
     ]
     for subject in run.subjects:
+        if not (subject.errors or subject.environment.error or any(each.figure in subject.figures for each in wanted)):
+            continue
         cells = [_render_cell(subject, floor, column) for column in wanted]
         lines.append(f"| {_name(subject)} | " + " | ".join(cells) + " |")
     return lines

@@ -26,10 +26,14 @@ from upstream import Upstream
 HERE = Path(__file__).resolve().parent
 SPEED = ("sync", "calls", "chunks", "first_token")
 GROUPS = {"speed": ",".join(SPEED), "memory": "memory", "length": "length", "crowd": "crowd"}
-RARE = {"length": 2, "crowd": 2}
-"""How many rounds at most have a group: they are long, and show how cost grows rather than how high it is."""
+OWN_GROUPS = ("start", "alone")
+"""What `measure.py` does not measure: how a program starts, and turnout without a network."""
 
-CROWD = ("floor", "turnout")
+RARE = {"memory": 3, "length": 3, "crowd": 2}
+"""How many rounds at most have a group, of those that take long or vary little."""
+
+ALWAYS = ("floor", "turnout")
+"""The subjects that are in every one of these rounds; the others have lengths in the first one, and no crowd."""
 TIMEOUT_S = 180
 
 _TELL = "import time\nprint(time.process_time(), time.monotonic())"
@@ -80,6 +84,8 @@ class Runner:
         try:
             if group == "start":
                 subject.add(self._measure_start(subject))
+            elif group == "alone":
+                subject.add(json.loads(self._run(subject, "overhead.py", self._budget_s)))
             else:
                 groups = GROUPS.get(group, group)
                 output = self._run(subject, "measure.py", subject.module, groups, self._upstream.origin, self._budget_s)
@@ -166,19 +172,28 @@ def measure_all(runner: Runner, subjects: list[Subject], groups: list[str], roun
     """Go round the subjects; the first round also warms what the machine caches, and counts like the others."""
     for number in range(rounds):
         for group in groups:
-            if number >= RARE.get(group, rounds):
-                continue
             for subject in subjects:
-                if group != "crowd" or subject.module in CROWD:
+                if is_due(subject, group, number):
                     runner.measure(subject, group)
         print(f"round {number + 1} of {rounds} done", file=sys.stderr, flush=True)
+
+
+def is_due(subject: Subject, group: str, number: int) -> bool:
+    """Tell whether a group of figures is measured of a subject in the round of this number, which counts from 0."""
+    if number >= RARE.get(group, number + 1):
+        return False
+    if group == "alone":
+        return subject.module == "turnout"
+    if group == "crowd" or (group == "length" and number):
+        return subject.module in ALWAYS
+    return True
 
 
 def read_arguments(arguments: list[str]) -> argparse.Namespace:
     """Return the options of the command line."""
     parser = argparse.ArgumentParser(description="What turnout costs, beside its peers and the floor.")
     parser.add_argument("--only", help="subjects, with commas: " + ",".join(SUBJECTS))
-    parser.add_argument("--figures", help="groups of figures, with commas: start," + ",".join(GROUPS))
+    parser.add_argument("--figures", help="groups of figures, with commas: " + ",".join((*OWN_GROUPS, *GROUPS)))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--budget-s", type=float, default=0.3, help="CPU seconds for each figure in each round")
     parser.add_argument("--against", action="append", default=[], help="a commit of turnout to measure beside")
@@ -192,9 +207,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure, print the table, and write it where it is whole."""
     options = read_arguments(sys.argv[1:] if arguments is None else arguments)
     names = options.only.split(",") if options.only else list(SUBJECTS)
-    groups = options.figures.split(",") if options.figures else ["start", *GROUPS]
+    groups = options.figures.split(",") if options.figures else [*OWN_GROUPS, *GROUPS]
     unknown = [name for name in names if name not in SUBJECTS] + [
-        name for name in groups if name not in ("start", *GROUPS, *SPEED)
+        name for name in groups if name not in (*OWN_GROUPS, *GROUPS, *SPEED)
     ]
     if unknown:
         print(f"no subject or group is called {', '.join(unknown)}", file=sys.stderr)

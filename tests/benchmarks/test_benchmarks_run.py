@@ -32,15 +32,15 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 @needs_compiler
 def test_every_figure_of_the_floor_and_of_turnout_is_produced(tmp_path: Path):
     values = tmp_path / "values.json"
-    figures = "start,speed,memory,length"
+    figures = "start,alone,speed,memory,length"
     done = run(
         "--only", "floor,turnout", "--rounds", "1", "--budget-s", "0.001", "--figures", figures, "--json", values
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(values.read_text())
     assert list(found) == ["floor", "turnout"]
-    for figures in found.values():
-        assert set(figures) == FIGURES
+    for name, figures in found.items():
+        assert set(figures) == FIGURES | ({"alone_call_us", "alone_chunk_us"} if name == "turnout" else set())
         assert all(len(each) == 1 for each in figures.values())
         assert all(each[0] > 0 for name, each in figures.items() if not name.startswith("import"))
     assert "failed" not in done.stdout
