@@ -247,7 +247,7 @@ class APITimeoutError(CallError):
 
 
 class ResponseError(CallError):
-    """The provider answered 200 with a body that is no answer: HTML, cut or invalid JSON, nothing in it."""
+    """The provider answered 2xx with a body that is no answer: HTML, cut or invalid JSON, nothing in it."""
 
     is_retryable = True
 

@@ -9,6 +9,7 @@ import sys
 import weakref
 from array import array
 from base64 import b64encode
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,9 @@ from turnout.errors import (
     ServerError,
     UnsupportedFeatureError,
 )
+from turnout.routing.model import ModelConfig
 from turnout.transport.http import HTTPTransport
+from turnout.transport.seam import HTTPRequest
 
 MODEL = "ovhcloud/bge-m0"  # which the catalog does not list
 
@@ -116,6 +119,33 @@ async def test_no_text_is_no_request(server) -> None:
     assert (result.usage.total_tokens, result.cost.total) == (0, Decimal(0))
     assert (result.provider, result.model) == ("ovhcloud", "bge-m0")
     assert server.requests == []
+
+
+async def test_no_text_is_a_table_of_whoever_would_be_asked(server, monkeypatch) -> None:
+    mine = await embed(ModelConfig(id="m", url=server.url), [])
+    assert (mine.provider, mine.model) == ("custom", "m")
+    assert (await embed(ModelConfig(id="m", url=server.url), ["a"])).provider == "custom"
+    named = await embed(ModelConfig(id="m", url=server.url, provider="mine"), [])
+    assert (named.provider, named.model) == ("mine", "m")
+    monkeypatch.delenv("OVHCLOUD_API_KEY", raising=False)
+    nowhere = await embed(["nobody/x", "y"], [])
+    assert (nowhere.provider, nowhere.model) == ("nobody", "x")
+    assert (await embed("y", [])).model == "y"
+
+
+async def test_an_error_tells_the_status_that_the_answer_had(server) -> None:
+    async def play(exchange: Exchange) -> None:
+        await exchange.head(204, "application/json")
+
+    server.script(play)
+    with pytest.raises(ResponseError, match="answered with a body that holds no embeddings") as caught:
+        await embed(MODEL, ["a"], max_retries=0)
+    assert caught.value.status == 204
+    assert "200" not in str(caught.value)
+    server.script(reply(b""))
+    with pytest.raises(ResponseError) as caught:
+        await embed(MODEL, ["a"], max_retries=0)
+    assert caught.value.status == 200
 
 
 @pytest.mark.parametrize(
@@ -339,6 +369,38 @@ async def test_a_cancelled_call_leaves_no_request_behind(server) -> None:
     with pytest.raises(asyncio.CancelledError):
         await work
     assert len(asyncio.all_tasks()) == 1
+    await wait_for(lambda: len(server.closes) == server.connections)
+
+
+async def wait_for(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not is_so():  # noqa: ASYNC110 - the server runs in a thread of its own
+            await asyncio.sleep(0.01)
+
+
+async def test_a_fault_of_one_request_ends_the_others_before_the_call_is_over(server) -> None:
+    async def play(exchange: Exchange) -> None:
+        await exchange.wait_for_close()
+
+    class Broken(HTTPTransport):
+        left = 0
+
+        async def send(self, request: HTTPRequest) -> Any:
+            if b'["bad"]' in request.body:
+                await wait_for(lambda: len(server.requests) == 2)
+                raise ZeroDivisionError  # a fault in the code of somebody else's transport
+            try:
+                return await super().send(request)
+            finally:
+                self.left += 1
+
+    server.script(play)
+    transport = Broken()
+    with pytest.raises(ZeroDivisionError):
+        await embed(MODEL, ["a", "b", "bad"], batch_size=1, transport=transport)
+    assert (len(asyncio.all_tasks()), transport.left) == (1, 2)
+    await wait_for(lambda: len(server.closes) == 2)
+    await transport.aclose()
 
 
 # -- fallbacks --------------------------------------------------------------------------------------------------------

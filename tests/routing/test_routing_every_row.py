@@ -150,6 +150,16 @@ def test_a_value_cannot_change_the_rest_of_a_url(monkeypatch: pytest.MonkeyPatch
         resolve("azure/gpt-5")
 
 
+def test_the_variable_that_is_wrong_is_blamed_and_none_that_follows_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
+    monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "us east")
+    with pytest.raises(ConfigurationError, match="`GOOGLE_CLOUD_LOCATION` in the environment cannot be part of a host"):
+        resolve("google-vertex/gemini-2.5-flash")
+    monkeypatch.setenv("GOOGLE_VERTEX_ENDPOINT", "a b")
+    with pytest.raises(ConfigurationError, match="`GOOGLE_VERTEX_ENDPOINT` in the environment cannot be"):
+        resolve("google-vertex/gemini-2.5-flash")
+
+
 def test_a_value_in_a_path_is_quoted_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLOUDFLARE_API_KEY", KEY)
     monkeypatch.setenv("CLOUDFLARE_ACCOUNT_ID", "a/b")

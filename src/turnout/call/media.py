@@ -52,6 +52,7 @@ class FetchedMedia:
         finally:
             for task in tasks:
                 task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)  # nothing is under way when the call is over
 
     def find(self, url: str) -> Fetched:
         """Return what `url`, which was loaded, points to. Raises the error of its failure."""

@@ -90,12 +90,11 @@ def read_texts(texts: object) -> list[str]:
 def _make_empty(plan: Plan) -> Embeddings:
     from decimal import Decimal
 
-    provider, _, name = plan.call.candidates[0].label.partition("/")
     nothing = Decimal(0)
     return Embeddings(
         vectors=VectorTable(0).finish(),
-        model=name or provider,
-        provider=provider,
+        model=plan.model,
+        provider=plan.provider,
         usage=Usage(input_tokens=0, output_tokens=0, total_tokens=0),
         cost=Cost(total=nothing, input=nothing, output=nothing, cache_read=nothing, cache_write=nothing),
     )

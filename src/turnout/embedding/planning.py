@@ -15,6 +15,7 @@ from turnout.tasks.planning import prepare_call
 if TYPE_CHECKING:
     from turnout.embedding.embed import EmbedOptions
     from turnout.responses import Warning
+    from turnout.tasks.planning import Prepared
 
 
 def make_plan(model: object, texts: list[str], options: EmbedOptions) -> tuple[Plan, list[Warning]]:
@@ -30,6 +31,7 @@ def make_plan(model: object, texts: list[str], options: EmbedOptions) -> tuple[P
         provider_options=read_provider_options(options.get("provider_options")),
     )
     prepared = prepare_call(model, request, options)
+    provider, name = _name_first(prepared)
     plan = Plan(
         call=prepared.call,
         runtime=prepared.runtime,
@@ -37,5 +39,17 @@ def make_plan(model: object, texts: list[str], options: EmbedOptions) -> tuple[P
         limits=BatchLimits.of([route.quirks for route in prepared.routes] or [Quirks()], options.get("batch_size")),
         concurrency=options.get("concurrency") or 4,
         keeps_going=on_error == "keep",
+        provider=provider,
+        model=name,
     )
     return plan, prepared.warnings
+
+
+def _name_first(prepared: Prepared) -> tuple[str, str]:
+    """Return the provider and the model of the first candidate: as it is routed, else as it is written."""
+    candidate = prepared.call.candidates[0]
+    route = next((route for route in prepared.routes if route.asked == candidate.label), None)
+    if route is not None:
+        return route.provider, route.model
+    provider, _, name = candidate.label.partition("/")
+    return provider, name or provider

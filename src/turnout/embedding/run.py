@@ -36,7 +36,10 @@ https://github.com/memodb-io/memobase/issues/142, https://github.com/langchain-a
 
 
 class Plan(Struct, kw_only=True):
-    """What to embed and how: `call` holds all but the texts of each request."""
+    """What to embed and how: `call` holds all but the texts of each request.
+
+    `provider` and `model` are those of the first candidate, for a result that no answer speaks for.
+    """
 
     call: Call
     runtime: Runtime
@@ -44,6 +47,8 @@ class Plan(Struct, kw_only=True):
     limits: BatchLimits
     concurrency: int = 4
     keeps_going: bool = False
+    provider: str = ""
+    model: str = ""
 
 
 class EmbeddingRun:
@@ -98,6 +103,7 @@ class EmbeddingRun:
         finally:
             for task in tasks:
                 task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)  # nothing is under way when the call is over
         return left
 
     async def _work(self, candidates: tuple[Candidate, ...]) -> None:
@@ -146,11 +152,10 @@ class EmbeddingRun:
     def _finish(self) -> Embeddings:
         answer, asked = self._answer, self._plan.call.request
         vectors = self._table.finish()
-        label = self._plan.call.candidates[0].label
         result = Embeddings(
             vectors=vectors,
-            model=(answer.response.model if answer else None) or label.partition("/")[2] or label,
-            provider=answer.provider if answer else label.partition("/")[0],
+            model=(answer.response.model if answer else None) or self._plan.model,
+            provider=answer.provider if answer else self._plan.provider,
             usage=self._usage or Usage(),
             cost=self._cost or Cost(),
             warnings=list(self._warnings),

@@ -1,4 +1,4 @@
-"""Bodies of a 200 that are no answer: cut, a web page, or what another kind of server sent."""
+"""Bodies of a 2xx that are no answer: cut, a web page, or what another kind of server sent."""
 
 from __future__ import annotations
 
@@ -44,9 +44,10 @@ class ExpectedBody(Struct, frozen=True):
 def refuse(
     what: str, body: bytes, route: Route, cure: str = "try again, or name another model", *, is_retryable: bool = True
 ) -> ResponseError:
-    """Return the error that says what was wrong with the `body` of a 200, and quotes its beginning."""
-    error = ResponseError(
-        f"the provider answered 200 with {what}: {quote(body, route.secrets)!r}: {cure}", status=200, body=body
-    )
+    """Return the error that says what was wrong with the `body` of a 2xx, and quotes its beginning.
+
+    Whoever has the head of the answer adds which status it was.
+    """
+    error = ResponseError(f"the provider answered with {what}: {quote(body, route.secrets)!r}: {cure}", body=body)
     error.is_retryable = is_retryable
     return error

@@ -135,7 +135,8 @@ def _read_default(name: str, spec: URLVariable, variables: Mapping[str, URLVaria
     origins = {value.origin for part, value in values.items() if not _is_place_of_file(value, variables.get(part))}
     origins -= {_CATALOG}
     origin = next((item for item in sorted(origins) if item != "environment"), "environment") if origins else _CATALOG
-    return Variable(name, _TEMPLATE.sub(lambda match: values[match[1]].value, spec.default), origin)
+    told = next((value.name for value in values.values() if not _HOST_VALUE.fullmatch(value.value)), name)
+    return Variable(told, _TEMPLATE.sub(lambda match: values[match[1]].value, spec.default), origin)
 
 
 def _is_place_of_file(variable: Variable, spec: URLVariable | None) -> bool:
