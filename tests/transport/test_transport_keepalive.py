@@ -259,6 +259,33 @@ async def test_a_stale_connection_is_replaced_under_a_limit_too(serve) -> None:
     assert results == [b"ok"] * 6
 
 
+async def test_what_replaces_a_stale_connection_counts_against_the_limit(serve) -> None:
+    """It has to wait for a slot of its own, while others wait behind it for theirs."""
+    is_full = threading.Event()
+
+    async def script(peer: Peer) -> None:
+        number = peer.server.connections
+        await peer.request()
+        if number == 2:  # the request that waited behind the lost one
+            await asyncio.to_thread(is_full.wait, 10)
+        await peer.answer()
+        if number > 1:
+            await answer_always(peer)
+        await peer.request()  # and it is lost, unanswered
+
+    server = serve(script)
+    transport = HTTPTransport(max_connections_per_host=1)
+    await fetch(transport, server.url)
+    tasks = [asyncio.create_task(fetch(transport, server.url)) for _ in range(3)]
+    await eventually(lambda: server.connections == 2)
+    tasks += [asyncio.create_task(fetch(transport, server.url)) for _ in range(3)]
+    await asyncio.sleep(0)  # they are in the queue
+    is_full.set()
+    assert await asyncio.wait_for(asyncio.gather(*tasks), 10) == [b"ok"] * 6
+    assert max(transport._pools[asyncio.get_running_loop()]._used.values()) == 1
+    assert server.connections == 3
+
+
 async def test_a_connection_lost_while_it_is_handed_over_is_not_used() -> None:
     class Lost:
         key = "k"

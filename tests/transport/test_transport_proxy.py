@@ -86,6 +86,30 @@ async def test_a_proxy_that_speaks_tls_itself_carries_both(serve, transport, mon
     assert await fetch(transport, "http://somewhere.invalid/") == b"proxied http://somewhere.invalid/"
 
 
+@pytest.mark.parametrize("ends_rightly", [True, False])
+async def test_a_proxy_that_ends_its_session_does_not_end_the_answer(
+    serve, transport, monkeypatch, trusted, ends_rightly
+) -> None:
+    """What has no length ends with the server's close_notify; that of the proxy around it says nothing of it."""
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\n\r\nhalf an answer")
+        if not ends_rightly:
+            peer.writer.get_extra_info("socket").shutdown(2)
+
+    server = serve(script, tls=build_context(AUTHORITY, "provider.test"))
+    proxy = serve(proxy_script, tls=build_context(AUTHORITY))
+    monkeypatch.setenv("ALL_PROXY", proxy.url)
+    for _ in range(5):
+        response = await transport.send(build_request(f"https://provider.test:{server.port}"))
+        if ends_rightly:
+            assert await response.read(10) == b"half an answer"
+        else:
+            with pytest.raises(APIConnectionError, match="before the end of the body"):
+                await response.read(10)
+
+
 async def test_a_slow_way_through_a_proxy_is_paid_from_the_same_deadline(
     serve, transport, monkeypatch, trusted
 ) -> None:

@@ -81,7 +81,7 @@ class Pool:
             again = self.reserve(key)
             connection = None if again is None else await self._wait(key, again)
         if connection is not None and is_fresh:
-            self._used[key] += 1  # so that closing it gives its slot to nobody else
+            connection.holds_slot = False  # closing it gives its slot to nobody else
             connection.abort()
             connection = None
         return connection, max(monotonic() - start, 1e-9)

@@ -67,6 +67,8 @@ class TLSLayer:
         if below is not None:
             data = below.receive(data)
             self.is_ended, self.failure = below.is_ended, below.failure
+            if below.is_ended and below.failure is None:  # the proxy's word, which is not the server's
+                self.failure = ssl.SSLEOFError("the session around it ended first")
         self._incoming.write(data)
         if not self.is_ready:
             self.advance()
@@ -77,7 +79,7 @@ class TLSLayer:
             while self._incoming.pending or self._session.pending():
                 piece = self._session.read(_RECORDS)
                 if not piece:
-                    self.is_ended = True
+                    self.is_ended, self.failure = True, None
                     break
                 pieces.append(piece)
         except ssl.SSLWantReadError:
