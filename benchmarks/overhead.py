@@ -36,7 +36,9 @@ _SAID = {
 }
 _COUNTS = {"prompt_tokens": 12, "completion_tokens": 24, "total_tokens": 36}
 WHOLE = _write(choices=[{"index": 0, "message": _SAID, "finish_reason": "stop"}], usage=_COUNTS)
-_DELTAS: list[dict[str, Any]] = [{"index": 0, "delta": {"content": f" {number}"}, "finish_reason": None} for number in range(CHUNKS)]
+_DELTAS: list[dict[str, Any]] = [
+    {"index": 0, "delta": {"content": f" {number}"}, "finish_reason": None} for number in range(CHUNKS)
+]
 _END: dict[str, Any] = {"index": 0, "delta": {}, "finish_reason": "stop"}
 STREAM = b"".join(b"data: " + _write(choices=[choice]) + b"\n\n" for choice in (*_DELTAS, _END)) + b"data: [DONE]\n\n"
 
@@ -44,25 +46,29 @@ STREAM = b"".join(b"data: " + _write(choices=[choice]) + b"\n\n" for choice in (
 class Answer:
     status, queued_s, is_reused = 200, 0.0, True
 
-    def __init__(self, body: bytes, content_type: str) -> None:
-        self.body = body
+    def __init__(self, pieces: list[bytes], content_type: str) -> None:
+        self.pieces = pieces[::-1]
         self.headers = Headers({"content-type": content_type, "x-request-id": "req_1"})
 
     async def receive(self, *limits: object) -> bytes:
-        body, self.body = self.body, b""
-        return body
+        return self.pieces.pop() if self.pieces else b""
 
     async def read(self, *limits: object) -> bytes:
-        return self.body
+        return self.pieces[0]
 
     def close(self) -> None:
         pass
 
 
 class Canned:
+    """Answers with what is in `streamed`, a piece to a read, or with a whole answer."""
+
+    def __init__(self, streamed: list[bytes]) -> None:
+        self.streamed = streamed
+
     async def send(self, request: Any) -> Answer:
         is_stream = b'"stream":true' in request.body
-        return Answer(STREAM, "text/event-stream") if is_stream else Answer(WHOLE, "application/json")
+        return Answer(self.streamed, "text/event-stream") if is_stream else Answer([WHOLE], "application/json")
 
 
 async def find_least(work: Callable[[], Awaitable[object]], times: int, seconds: float) -> float:
@@ -78,16 +84,21 @@ async def find_least(work: Callable[[], Awaitable[object]], times: int, seconds:
 
 async def measure(seconds: float) -> dict[str, float]:
     """Return the figures, each after about `seconds` of CPU."""
-    agent = Agent(model="ovhcloud/gpt-oss-120b", transport=cast("Any", Canned()))
-
-    async def stream() -> None:
-        async for _ in agent.stream(MESSAGES):
-            pass
-
+    at_once, one_a_read = _make_agent([STREAM]), _make_agent([piece + b"\n\n" for piece in STREAM.split(b"\n\n")[:-1]])
     return {
-        "alone_call_us": await find_least(lambda: agent.generate(MESSAGES), 50, seconds),
-        "alone_chunk_us": await find_least(stream, 1, seconds) / CHUNKS,
+        "alone_call_us": await find_least(lambda: at_once.generate(MESSAGES), 50, seconds),
+        "alone_chunk_us": await find_least(lambda: _read(at_once), 1, seconds) / CHUNKS,
+        "alone_read_us": await find_least(lambda: _read(one_a_read), 1, seconds) / CHUNKS,
     }
+
+
+def _make_agent(streamed: list[bytes]) -> Agent:
+    return Agent(model="ovhcloud/gpt-oss-120b", transport=cast("Any", Canned(streamed)))
+
+
+async def _read(agent: Agent) -> None:
+    async for _ in agent.stream(MESSAGES):
+        pass
 
 
 def main() -> None:

@@ -60,6 +60,7 @@ START = (
 ALONE = (
     Column("alone_call_us", "turnout without a network: a call, µs", 1),
     Column("alone_chunk_us", "a chunk, µs", 2),
+    Column("alone_read_us", "a chunk in a read of its own, µs", 2),
 )
 LENGTH = (
     Column("chunk_us", "chunk of 2,000, µs", 2),

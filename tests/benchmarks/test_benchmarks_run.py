@@ -19,6 +19,7 @@ FIGURES = {
     *("paced_chunk_us", "first_token_us", "resident_mb", "stream_kb", "open_us", "long_chunk_us", "history_20_us"),
     "history_2000_us",
 }
+ALONE = {"alone_call_us", "alone_chunk_us", "alone_read_us"}
 needs_compiler = pytest.mark.skipif(
     sys.platform != "linux" or not (shutil.which("cc") or shutil.which("gcc")), reason="needs Linux and a C compiler"
 )
@@ -40,7 +41,7 @@ def test_every_figure_of_the_floor_and_of_turnout_is_produced(tmp_path: Path):
     found = json.loads(values.read_text())
     assert list(found) == ["floor", "turnout"]
     for name, figures in found.items():
-        assert set(figures) == FIGURES | ({"alone_call_us", "alone_chunk_us"} if name == "turnout" else set())
+        assert set(figures) == FIGURES | (ALONE if name == "turnout" else set())
         assert all(len(each) == 1 for each in figures.values())
         assert all(each[0] > 0 for name, each in figures.items() if not name.startswith("import"))
     assert "failed" not in done.stdout

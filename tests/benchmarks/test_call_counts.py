@@ -29,7 +29,7 @@ PLAIN = 132
 CHUNK = 8
 """For each chunk of text where many come in one read."""
 
-READ = 25
+READ = 19.5
 """For each chunk of text that comes in a read of its own."""
 
 MESSAGE = 1.15

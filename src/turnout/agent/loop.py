@@ -163,6 +163,8 @@ class StreamedRun:
 
     def _show(self, batch: list[Chunk]) -> list[Chunk]:
         """Return what may be shown of a batch, with what it adds to the structured output."""
+        if self._guarded is None and self._partial is None:
+            return batch
         if self._guarded is not None:
             batch = self._guarded.feed(batch)
         return self._add_output(batch)

@@ -163,30 +163,51 @@ class AgentStream(Generic[T]):
             return self
         if self._is_left:
             raise StreamClosedError("the stream was closed before it was sent: call stream() again")
-        with _Reading(self):
-            self._opening = asyncio.current_task()
-            try:
-                if self._prepare is None:
-                    raise StreamClosedError("the stream was left while it was sent: call stream() again")
-                run = StreamedRun(await self._prepare())
-                self._prepare = None  # what it was made with is in the run
-                try:
-                    await run.open()
-                except BaseException as error:
-                    run.fail(error)
-                    raise
-                self._run = run
-            finally:
-                self._opening = None
+        self._begin_reading()
+        try:
+            await self._send()
+        except BaseException as error:
+            self._fail(error)
+            raise
+        finally:
+            self._is_busy = False
         return self
+
+    async def _send(self) -> None:
+        self._opening = asyncio.current_task()
+        try:
+            if self._prepare is None:
+                raise StreamClosedError("the stream was left while it was sent: call stream() again")
+            run = StreamedRun(await self._prepare())
+            self._prepare = None  # what it was made with is in the run
+            try:
+                await run.open()
+            except BaseException as error:
+                run.fail(error)
+                raise
+            self._run = run
+        finally:
+            self._opening = None
 
     async def _next_batch(self) -> list[Chunk]:
         if self._run is None or self._error is not None:
             await self._open()
         if self._is_left or self._run is None:
             raise StreamClosedError("the stream was left before its end: call stream() again", text=self.text)
-        with _Reading(self):
+        self._begin_reading()
+        try:
             return await self._run.next_batch()
+        except BaseException as error:
+            self._fail(error)
+            raise
+        finally:
+            self._is_busy = False
+
+    def _begin_reading(self) -> None:
+        """Let one task read at a time."""
+        if self._is_busy:
+            raise InvalidInputError("the stream is read by two tasks at once: let one task read it and pass chunks on")
+        self._is_busy = True
 
     def _fail(self, error: BaseException) -> None:
         """Keep what went wrong for whoever asks later."""
@@ -221,30 +242,6 @@ class AgentStream(Generic[T]):
         else:
             state = "left" if self._is_left else "open" if self._run else "not sent"
         return f"AgentStream({state}, {len(self.text)} characters)"
-
-
-class _Reading:
-    """Lets one task read at a time; a class, because every piece of a stream pays for it."""
-
-    __slots__ = ("_stream",)
-
-    def __init__(self, stream: AgentStream[Any]) -> None:
-        self._stream = stream
-
-    def __enter__(self) -> None:
-        stream = self._stream
-        if stream._is_busy:  # pyright: ignore[reportPrivateUsage] - a part of it
-            raise InvalidInputError("the stream is read by two tasks at once: let one task read it and pass chunks on")
-        stream._is_busy = True  # pyright: ignore[reportPrivateUsage]
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if error is not None:
-                self._stream._fail(error)  # pyright: ignore[reportPrivateUsage]
-        finally:
-            self._stream._is_busy = False  # pyright: ignore[reportPrivateUsage]
 
 
 class ChunkIterator:

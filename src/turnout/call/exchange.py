@@ -79,6 +79,8 @@ class Clock:
 
     def between_chunks(self) -> tuple[float | None, TimeoutKind]:
         """Return the seconds left to wait for the next piece, and the limit's kind."""
+        if self._deadline is None:
+            return self.idle_s, "idle"
         return self._limit(self.idle_s, "idle")
 
     def explain(self, error: TurnoutError) -> None:

@@ -240,7 +240,7 @@ class ModelStream:
 
     async def next_batch(self) -> list[Chunk]:
         """Return the next chunks; an empty list is the end, and then `answer` is there."""
-        reader = self.reader
+        reader = self._reader or self.reader
         try:
             batch = await reader.next_batch()
         except CallError as error:
