@@ -26,9 +26,9 @@ class RestartCell(Cell):
     async def _read_stream(self, agent: Any) -> Any:
         result = await super()._read_stream(agent)
         if self.restarts != 1:
-            self.outcome.complaints.append(f"{self.restarts} fallback chunks")
+            self.outcome.doubts.append(f"{self.restarts} fallback chunks")
         if [warning.code for warning in result.warnings] != ["broken_answer"]:
-            self.outcome.complaints.append(f"the warnings are {result.warnings}")
+            self.outcome.doubts.append(f"the warnings are {result.warnings}")
         return result
 
 
