@@ -39,7 +39,7 @@ def finish_answer(
     """Return the answer that `response` stands for, priced by the model that answered."""
     route = exchange.route
     response.headers = dict(exchange.http.headers)
-    response.message = _sign(response.message, route.provider)
+    response.message = _sign(response.message, route.maker)
     response.request_id = exchange.request_id
     facts = _answering_model(route, response.model)
     prices = facts.tier_for(response.usage.input_tokens or 0) if facts else None
@@ -60,9 +60,9 @@ def finish_answer(
     return answer
 
 
-def _sign(message: Message, provider: str) -> Message:
+def _sign(message: Message, maker: str) -> Message:
     """Return the message with who made it, where it holds what only its maker understands: a fallback may go on."""
-    return structs.replace(message, provider=provider) if any(map(_is_its_makers, message.content)) else message
+    return structs.replace(message, provider=maker) if any(map(_is_its_makers, message.content)) else message
 
 
 def _is_its_makers(part: Part) -> bool:

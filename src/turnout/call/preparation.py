@@ -38,7 +38,7 @@ async def prepare(
     warnings = check_request(request, route, check=call.check, emulates_tools=True, kinds=kinds)
     if kinds <= _UNDERSTOOD:
         return request, warnings
-    messages = leave_out_foreign(request.messages, route.provider)
+    messages = leave_out_foreign(request.messages, route.maker)
     if messages is not request.messages:
         request = structs.replace(request, messages=messages)
     if any(issubclass(kind, Media) for kind in kinds):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from hashlib import blake2b
 from urllib.parse import urlsplit
 
 from turnout.errors import InvalidModelError, redact_url
@@ -77,6 +78,15 @@ def join_path(base_url: str, path: str) -> str:
 def has_same_origin(one: str, other: str) -> bool:
     """Whether two URLs have the same scheme, host and port."""
     return _origin(one) == _origin(other)
+
+
+def name_origin(url: str, prefix: str) -> str:
+    """Return a name for the scheme, host and port of `url`: ``"custom@5d41402abc4b2a76"``.
+
+    It does not show them: messages that hold it may be handed on.
+    """
+    scheme, host, port = _origin(url)
+    return f"{prefix}@{blake2b(f'{scheme}://{host}:{port}'.encode(), digest_size=8).hexdigest()}"
 
 
 def refuse_message(asked: str, url: str, file: str, variables: str) -> str:

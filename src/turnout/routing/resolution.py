@@ -22,10 +22,11 @@ from turnout.routing.hosts import (
     base_url_variable,
     is_loopback,
     join_path,
+    name_origin,
     read_base_url,
 )
 from turnout.routing.model import Candidate, ModelConfig, read_model
-from turnout.routing.route import Route, SecretHeaders
+from turnout.routing.route import CUSTOM, Route, SecretHeaders
 from turnout.routing.templates import fill_text, fill_url, owns_url, place_model
 
 if TYPE_CHECKING:
@@ -37,9 +38,6 @@ LOCAL = "local"
 """The provider whose server turnout starts itself."""
 
 _LAUNCHED_URL = "http://127.0.0.1/v1"  # its port is known once it runs
-
-CUSTOM = "custom"
-"""The first segment of an id that says: this is my own server, cut me off."""
 
 
 class Place(Struct, kw_only=True):
@@ -113,6 +111,7 @@ def trace_candidate(
     route = Route(
         asked=candidate.label,
         provider=place.provider.id,
+        maker=name_origin(base_url, CUSTOM) if place.provider.id == CUSTOM else place.provider.id,
         model=place.model,
         protocol=protocol,
         base_url=base_url,

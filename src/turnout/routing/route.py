@@ -29,6 +29,9 @@ class SecretHeaders(dict[str, str]):
         return "{" + ", ".join(f"{name!r}: [hidden]" for name in self) + "}"
 
 
+CUSTOM = "custom"
+"""The first segment of an id that says: this is my own server, cut me off; and the provider of a URL without a name."""
+
 Signer = Callable[[str, str, Mapping[str, str], bytes], dict[str, str]]
 """Makes of a request's method, URL, headers and body the headers that sign it."""
 
@@ -60,6 +63,11 @@ class Grant(Struct, frozen=True, kw_only=True):
         return f"Grant({self.mechanism}{f' at {redact_url(self.url)}' if self.url else ''})"
 
 
+def find_provider_name(maker: str) -> str:
+    """Return the provider of a `maker`: the key of what a caller says to it in `provider_options`."""
+    return CUSTOM if maker.startswith(f"{CUSTOM}@") else maker
+
+
 class Route(Struct, kw_only=True):
     """Where one call goes, and all that the protocol must know about the place.
 
@@ -70,7 +78,8 @@ class Route(Struct, kw_only=True):
     turnout starts itself, and `base_url` stands for it until `send_to` tells where it listens. `grant`: what is
     exchanged for a token (or signs) before the call is sent; `sign` is there once that is known. `body_fields` are
     what every body must hold there. `shown_by` tells in words, without a secret, what the call is authenticated by:
-    "the key of `GROQ_API_KEY` in the environment".
+    "the key of `GROQ_API_KEY` in the environment". `maker` is whose the state is that answers bring (signatures,
+    encrypted reasoning) and that goes back to nobody else: the provider, or the host where it has no name.
     """
 
     asked: str
@@ -92,6 +101,11 @@ class Route(Struct, kw_only=True):
     sign: Signer | None = None
     body_fields: dict[str, str] = {}
     shown_by: str = ""
+    maker: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.maker:
+            self.maker = self.provider
 
     def send_to(self, base_url: str, api_key: str | None) -> None:
         """Point the route at a server that was just launched for it."""

@@ -57,7 +57,7 @@ def test_signatures_stay_with_their_parts_and_go_back_on_them():
     assert [type(part) for part in parts] == [Reasoning, Text, ToolCall, ServerTool, Image, Reasoning]
     assert send(Message("assistant", parts))["contents"] == [{"role": "model", "parts": wire}]
     elsewhere = make_route()
-    elsewhere.provider = "q"
+    elsewhere.provider = elsewhere.maker = "q"
     [content] = send(Message("assistant", parts), route=elsewhere)["contents"]
     assert [part.get("thoughtSignature") for part in content["parts"]] == [None, None, "DD==", None]
 
@@ -112,14 +112,19 @@ def test_arguments_in_pieces_are_told_to_be_unread():
 
 
 def test_arguments_at_the_limit_of_depth_do_not_break_the_answer():
+    read = 0
     for depth in range(400, 1400, 7):
         body = b'{"candidates":[{"finishReason":"STOP","content":{"parts":[{"functionCall":{"name":"f","args":{"a":'
         body += b"[" * depth + b"]" * depth + b"}}}]}}]}"
         try:
             response = decode(body, make_route())
         except CallError:
+            assert depth > 480  # the limit is 500 levels in all
             continue
+        assert depth < 500
         assert response.tool_calls[0].name == "f"
+        read += 1
+    assert read >= 12
 
 
 @pytest.mark.parametrize(

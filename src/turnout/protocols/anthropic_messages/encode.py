@@ -66,7 +66,7 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         translated |= {"output_config", "response_format"}
     if refused:
         leave_out(body, refused, warnings)
-    options = read_own(request, route.provider)
+    options = read_own(request, route.maker)
     if options:
         body = _merge_options(body, options, request)
     settle_thinking(body, warnings)

@@ -41,7 +41,7 @@ class _Writer:
     """Writes the messages of one request."""
 
     def __init__(self, route: Route, warnings: list[Warning]) -> None:
-        self._provider = route.provider
+        self._provider = route.maker
         self._warnings = warnings
         self.system: list[_Wire] = []
         self.messages: list[_Wire] = []

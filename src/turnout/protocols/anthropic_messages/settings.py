@@ -86,7 +86,7 @@ def _fit_stops(stops: list[str], warnings: list[Warning]) -> list[str]:
 
 def _has_own_thinking(request: ModelRequest, route: Route) -> bool:
     """Whether `provider_options` say themselves how the model is to think."""
-    options = read_own(request, route.provider)
+    options = read_own(request, route.maker)
     config = options.get("output_config")
     return "thinking" in options or (is_object(config) and "effort" in config)
 

@@ -31,7 +31,7 @@ class StreamDecoder:
     """
 
     def __init__(self, route: Route) -> None:
-        self._answer = Answer(route.provider)
+        self._answer = Answer(route.maker)
         self._secrets = route.secrets
         self._tokens = TokenCounter()
         self._raw_stop_reason = ""

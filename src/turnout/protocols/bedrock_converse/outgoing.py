@@ -57,7 +57,7 @@ class _Writer:
     """Writes the messages of one request."""
 
     def __init__(self, route: Route, warnings: list[Warning]) -> None:
-        self._provider = route.provider
+        self._provider = route.maker
         self._warnings = warnings
         self._documents: set[str] = set()
         self.system: list[_Wire] = []

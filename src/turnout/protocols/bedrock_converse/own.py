@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from turnout.protocols.json_values import check_value
 from turnout.requests import merge_options
+from turnout.routing.route import find_provider_name
 
 if TYPE_CHECKING:
     from turnout.requests import OptionsHolder
@@ -24,7 +25,7 @@ def read_own(holder: OptionsHolder, provider: str, where: str) -> dict[str, Any]
 
     Raises `InvalidInputError` that begins with `where` for what is no JSON.
     """
-    merged = merge_options(holder, "*", NAME, provider)
+    merged = merge_options(holder, "*", NAME, find_provider_name(provider))
     if merged:
         check_value(merged, f"{where}.provider_options" if where else "provider_options")
     return merged

@@ -29,7 +29,7 @@ class StreamDecoder:
     """The state of one stream; see `turnout.protocols.StreamDecoder`. The usage is told with the last event."""
 
     def __init__(self, route: Route) -> None:
-        self._answer = Answer(route.provider)
+        self._answer = Answer(route.maker)
         self._secrets = route.secrets
         self._usage = Usage()
         self._model: str | None = None

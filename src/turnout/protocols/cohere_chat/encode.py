@@ -51,7 +51,7 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
     refused = dropped.union(route.quirks.rejected_fields)
     body: dict[str, Any] = {
         "model": route.model,
-        "messages": write_messages(request.messages, route.provider, warnings),
+        "messages": write_messages(request.messages, route.maker, warnings),
     }
     translated = write_settings(body, request, route, refused, warnings)
     translated |= _add_tools(body, request, route)

@@ -13,6 +13,7 @@ from turnout.protocols.json_values import check_value
 from turnout.protocols.media_bytes import encode_media
 from turnout.requests import merge_deep, read_options
 from turnout.responses import Warning
+from turnout.routing.route import find_provider_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +53,7 @@ def write_messages(messages: list[Message], provider: str, warnings: list[Warnin
 
 def _read_options(holder: OptionsHolder, provider: str, where: str) -> _Wire:
     """Return the fields that a message or part has for `provider`. Raises `InvalidInputError` for what is no JSON."""
+    provider = find_provider_name(provider)
     options = read_options(holder, provider)
     if options:
         check_value(options, f"{where}.provider_options[{provider!r}]")

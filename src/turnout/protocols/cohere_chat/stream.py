@@ -36,7 +36,7 @@ class StreamDecoder:
     """The state of one stream; see `turnout.protocols.StreamDecoder`. The event `message-end` is the end mark."""
 
     def __init__(self, route: Route) -> None:
-        self._answer = Answer(route.provider)
+        self._answer = Answer(route.maker)
         self._secrets = route.secrets
         self._usage = Usage()
         self._used: dict[str, int] = {}

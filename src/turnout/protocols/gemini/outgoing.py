@@ -90,7 +90,7 @@ class _Writer:
         self._is_after_result = is_result
 
     def _options_of(self, part: Message | Media | Text | ToolCall | ToolResult, where: str) -> _Wire:
-        options = read_own(part, self._route.provider)
+        options = read_own(part, self._route.maker)
         if options:
             check_value(options, f"{where}.provider_options[{self._route.provider!r}]")
         return options
@@ -142,7 +142,7 @@ class _Writer:
     def _write_reasoning(self, part: Reasoning, where: str) -> _Wire | None:
         """Return a thought as its provider wrote it; `None` for what is not this provider's."""
         detail = part.details[0] if part.details and len(part.details) == 1 else None
-        if part.provider not in (None, self._route.provider) or not is_object(detail):
+        if part.provider not in (None, self._route.maker) or not is_object(detail):
             return None
         if not ("thought" in detail or "thoughtSignature" in detail):
             return None

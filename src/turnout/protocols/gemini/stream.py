@@ -43,7 +43,7 @@ class StreamDecoder:
     """
 
     def __init__(self, route: Route) -> None:
-        self._answer = Answer(route.provider)
+        self._answer = Answer(route.maker)
         self._secrets = route.secrets
         self._usage = Usage()
         self._has_usage = False

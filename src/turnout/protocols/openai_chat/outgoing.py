@@ -178,6 +178,6 @@ def _write_call(call: ToolCall, where: str, route: Route) -> _Wire:
     else:
         arguments = call.invalid_arguments
     wire = {"id": fit_id(call.id, route), "type": "function", "function": {"name": call.name, "arguments": arguments}}
-    own = read_own(call, route.provider)
+    own = read_own(call, route.maker)
     check_value(own, f"{where}: fields beside the call of `{call.name}`")
     return merge_deep(wire, own) if own else wire

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from turnout.requests import merge_options
+from turnout.routing.route import find_provider_name
 
 if TYPE_CHECKING:
     from turnout.requests import OptionsHolder
@@ -23,4 +24,4 @@ def keep_own(fields: dict[str, Any], provider: str | None = None) -> dict[str, d
 
 def read_own(holder: OptionsHolder, provider: str) -> dict[str, Any]:
     """Return the fields that a call has for `provider` on this wire; the more telling key wins."""
-    return merge_options(holder, "*", NAME, f"{NAME}@{provider}", provider)
+    return merge_options(holder, "*", NAME, f"{NAME}@{provider}", find_provider_name(provider))

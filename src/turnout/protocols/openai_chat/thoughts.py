@@ -38,7 +38,7 @@ def write_thoughts(parts: list[Part], where: str, route: Route) -> dict[str, Any
     details = [
         detail
         for part in parts
-        if isinstance(part, Reasoning) and part.details is not None and part.provider == route.provider
+        if isinstance(part, Reasoning) and part.details is not None and part.provider == route.maker
         for detail in part.details
         if not _is_foreign(detail)
     ]
@@ -49,7 +49,7 @@ def write_thoughts(parts: list[Part], where: str, route: Route) -> dict[str, Any
 
 
 def _is_own(part: Reasoning, route: Route) -> bool:
-    return part.provider in (None, route.provider)
+    return part.provider in (None, route.maker)
 
 
 def _is_foreign(detail: Any) -> bool:

@@ -60,7 +60,9 @@ def _count_instructions(messages: list[Message], route: Route) -> int:
     for message in messages:
         carriers = [message, *(part for part in message.content if isinstance(part, Text))]
         name = route.provider
-        if message.role != "system" or any(read_options(each, name) or read_own(each, name) for each in carriers):
+        if message.role != "system" or any(
+            read_options(each, name) or read_own(each, route.maker) for each in carriers
+        ):
             break
         count += 1
     return count
@@ -96,7 +98,7 @@ class _Writer:
             written = [{"role": "system", "content": self._write_content(message.content, where)}]
         else:
             written = self._write_said(message, where)
-        own, options = read_own(message, self._route.provider), read_options(message, self._route.provider)
+        own, options = read_own(message, self._route.maker), read_options(message, self._route.provider)
         if own or options:
             fields = merge_deep(own, options)
             check_value(fields, f"{where}.provider_options[{self._route.provider!r}]")
@@ -144,7 +146,7 @@ class _Writer:
 
     def _with_fields(self, written: _Wire, part: Text | Media | ToolCall | ToolResult, where: str) -> _Wire:
         """Return `written` with the fields that this wire put beside the part, and over them the caller's own."""
-        own = read_own(part, self._route.provider)
+        own = read_own(part, self._route.maker)
         check_value(own, f"{where}: fields of this wire")
         return self._with_options(merge_deep(written, own) if own else written, part, where)
 
@@ -189,7 +191,7 @@ class _Writer:
         return []
 
     def _own(self, part: Text | Media | Refusal) -> _Wire:
-        return {} if isinstance(part, Refusal) else read_own(part, self._route.provider)
+        return {} if isinstance(part, Refusal) else read_own(part, self._route.maker)
 
     def _write_message(self, said: list[Text | Refusal], where: str) -> _Wire:
         """Write what the assistant said: in the short form, or as the item that it was."""
@@ -211,7 +213,7 @@ class _Writer:
 
     def _write_reasoning(self, part: Reasoning, where: str) -> list[_Wire]:
         """Return the items of this wire that the reasoning was made of; thoughts without any do not go back."""
-        if part.provider not in (None, self._route.provider):
+        if part.provider not in (None, self._route.maker):
             return []
         details = [detail for detail in objects(part.details) if detail.get("type") == "reasoning"]
         check_value(details, f"{where}: details of the reasoning")
@@ -219,7 +221,7 @@ class _Writer:
 
     def _write_call(self, call: ToolCall, where: str) -> _Wire:
         wire: _Wire = {"type": "function_call", "call_id": _fit_id(call.id), "name": call.name}
-        if read_own(call, self._route.provider).get("type") == "custom_tool_call":
+        if read_own(call, self._route.maker).get("type") == "custom_tool_call":
             self._custom_calls.add(call.id)
             given = call.arguments.get("input")
             return self._with_fields(wire | {"input": given if isinstance(given, str) else ""}, call, where)
