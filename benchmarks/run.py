@@ -24,7 +24,7 @@ from environments import Environment
 from upstream import Upstream
 
 HERE = Path(__file__).resolve().parent
-SPEED = ("sync", "calls", "chunks", "first_token")
+SPEED = ("calls", "sync", "chunks", "first_token")
 GROUPS = {"speed": ",".join(SPEED), "memory": "memory", "length": "length", "crowd": "crowd"}
 OWN_GROUPS = ("start", "alone")
 """What `measure.py` does not measure: how a program starts, and turnout without a network."""
