@@ -241,3 +241,12 @@ def test_a_model_function_may_ask_another_agent(provider: Provider) -> None:
 
     assert asyncio.run(asyncio.wait_for(notebook(), 20)) == "Hello there, friend."
     assert len(provider.requests) == 8
+
+
+def test_what_stops_the_loop_does_not_end_the_call(provider: Provider) -> None:
+    def stop_the_loop(context: object) -> str:
+        asyncio.get_running_loop().stop()
+        return MODEL
+
+    agent = Agent(model=stop_the_loop)
+    assert [agent.generate_sync("Hi").text for _ in range(2)] == ["Hello there, friend."] * 2
