@@ -41,10 +41,12 @@ def leaks_are_watched() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Look at what the test printed and did not read itself."""
+    """Look at what the test printed and did not read itself, in its last moments too: nothing judges after them."""
     report = yield
     for name, text in report.sections:
         WATCH.look(name, text)
+    if report.when == "teardown" and report.passed and WATCH.leaks:
+        report.outcome, report.longrepr = "failed", WATCH.tell()
     return report
 
 

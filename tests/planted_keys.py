@@ -1,18 +1,22 @@
 """A watch over the whole suite: no key that a test plants comes out again, and no connection leaves the machine.
 
-Planted are `provider.KEY` and every value that a test puts with `monkeypatch.setenv` into a variable that holds a
-secret by its name. Looked at, for each test: what it printed and logged, what its child processes printed, every
-exception that a `pytest.raises` caught (its text, `repr` and traceback, causes included), and every file that it left
-in its folder. What a test writes itself, as its input, it writes to a file of `INPUTS`.
+Planted are `provider.KEY` and every value that a test puts with `monkeypatch` into a variable that holds a secret by
+its name. Looked at, for each test: what it printed and logged (turnout's own at every level), what its child processes
+printed as far as `communicate` or a terminal reads it, every exception that a `pytest.raises` caught (its text, `repr`
+and traceback, causes included), and the name and the bytes of every file that it left in its folder. What a test writes
+itself, as its input, it writes to a file of `INPUTS`. Connections are those of this process: what a child process opens
+is not seen here.
 """
 
 from __future__ import annotations
 
+import asyncio.subprocess
 import logging
+import os
 import socket
 import subprocess
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +28,10 @@ import pytest
 from provider import KEY
 from turnout.testing.network import is_loopback
 
-SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIALS")
+SECRET_NAMES = {"KEY", "APIKEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIALS"}
+PUBLIC_ENDINGS = {"ID", "URL", "URI", "FILE"}
+"""Last words of variables that name a secret and hold none: AWS_ACCESS_KEY_ID, GITLAB_TOKEN_URL."""
+
 INPUTS = (".env", ".env.*", "*.env", "*.toml", "*.py", "*.pem", "credentials", "config", "inputs-*")
 """The names of files in which a test may put a key itself."""
 
@@ -49,8 +56,9 @@ class Watch:
 
     def plant(self, name: str, value: str) -> None:
         """Take `value` as a key if the variable `name` holds one."""
-        secret = name.upper().endswith(SECRET_NAMES) and len(value) >= SHORTEST
-        if secret and not value.startswith(("/", "http://", "https://", "{")):  # a file, a place, a document
+        words = name.upper().split("_")
+        is_secret = not SECRET_NAMES.isdisjoint(words) and words[-1] not in PUBLIC_ENDINGS and len(value) >= SHORTEST
+        if is_secret and not value.startswith(("/", "http://", "https://", "{")):  # a file, a place, a document
             self.planted.add(value)
 
     def look(self, place: str, text: str | bytes | None) -> None:
@@ -61,9 +69,14 @@ class Watch:
             if (key.encode() if isinstance(text, bytes) else key) in text:  # pyright: ignore[reportOperatorIssue]
                 self.leaks.append(f"{place}: …{self._around(text, key)}…")
 
+    def tell(self) -> str:
+        """Return the leaks, one a line."""
+        return "\n".join(["what must not be seen outside came out:", *dict.fromkeys(self.leaks)])
+
     def look_at_files(self, folder: Path) -> None:
-        """Note every file below `folder` that holds a planted key, inputs excepted."""
+        """Note every file below `folder` that holds a planted key, inputs excepted, or has one for its name."""
         for path in folder.rglob("*"):
+            self.look("the name of a file", path.name)
             if path.is_file() and not path.is_symlink() and not any(path.match(form) for form in INPUTS):
                 self.look(f"the file {path.name}", path.read_bytes())
 
@@ -109,8 +122,8 @@ def watching() -> Iterator[None]:
     """Wrap what output passes through: captured streams, child processes, logs, caught exceptions, sockets."""
     with pytest.MonkeyPatch.context() as patch:
         read, communicate = _pytest.capture.CaptureFixture.readouterr, subprocess.Popen.communicate
-        connect, look_up = socket.socket.connect, socket.getaddrinfo
-        leave, plant = _pytest.raises.RaisesExc.__exit__, pytest.MonkeyPatch.setenv
+        leave, plant = _pytest.raises.RaisesExc.__exit__, pytest.MonkeyPatch.setitem
+        communicate_later = asyncio.subprocess.Process.communicate
 
         def readouterr(self: Any) -> Any:
             captured = read(self)
@@ -124,39 +137,61 @@ def watching() -> Iterator[None]:
                 WATCH.look("the output of a child process", text)
             return printed
 
+        async def communicate_later_watched(self: Any, *arguments: Any, **options: Any) -> Any:
+            printed = await communicate_later(self, *arguments, **options)
+            for text in printed:
+                WATCH.look("the output of a child process", text)
+            return printed
+
         def exit_watched(self: Any, kind: Any, error: Any, trace: Any) -> Any:
             if error is not None:
                 look_at_error(error)
             return leave(self, kind, error, trace)
 
-        def connect_here(self: socket.socket, address: Any) -> None:
-            if self.family in {socket.AF_INET, socket.AF_INET6}:
-                _refuse_others(address[0], is_name=False)
-            connect(self, address)
-
-        def look_up_here(host: Any, *arguments: Any, **options: Any) -> Any:
-            name = host.decode() if isinstance(host, bytes) else host or "localhost"
-            if name.endswith(RESERVED) or ".." in name or len(name) > 253:
-                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-            _refuse_others(name, is_name=True)
-            return look_up(host, *arguments, **options)
-
-        def setenv(self: Any, name: str, value: str, prepend: str | None = None) -> None:
-            WATCH.plant(name, value)
-            plant(self, name, value, prepend)
+        def setitem(self: Any, mapping: Any, name: Any, value: Any) -> None:
+            if mapping is os.environ:  # `setenv` comes here too
+                WATCH.plant(name, value)
+            plant(self, mapping, name, value)
 
         patch.setattr(_pytest.capture.CaptureFixture, "readouterr", readouterr)
         patch.setattr(subprocess.Popen, "communicate", communicate_watched)
         patch.setattr(_pytest.raises.RaisesExc, "__exit__", exit_watched)
-        patch.setattr(pytest.MonkeyPatch, "setenv", setenv)
-        patch.setattr(socket.socket, "connect", connect_here)
-        patch.setattr(socket, "getaddrinfo", look_up_here)
+        patch.setattr(asyncio.subprocess.Process, "communicate", communicate_later_watched)
+        patch.setattr(pytest.MonkeyPatch, "setitem", setitem)
+        _stay_here(patch)
         handler = _LogWatch(logging.DEBUG)
         logging.getLogger().addHandler(handler)
+        logging.getLogger("turnout").setLevel(logging.DEBUG)
         try:
             yield
         finally:
             logging.getLogger().removeHandler(handler)
+            logging.getLogger("turnout").setLevel(logging.NOTSET)
+
+
+def _stay_here(patch: pytest.MonkeyPatch) -> None:
+    """Refuse each socket of this process, TCP or UDP, the way to another machine."""
+    for name in ("connect", "connect_ex", "sendto"):
+        patch.setattr(socket.socket, name, _keep_here(getattr(socket.socket, name)))
+    look_up = socket.getaddrinfo
+
+    def look_up_here(host: Any, *arguments: Any, **options: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host or "localhost"
+        if name.endswith(RESERVED) or ".." in name or len(name) > 253:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        _refuse_others(name, is_name=True)
+        return look_up(host, *arguments, **options)
+
+    patch.setattr(socket, "getaddrinfo", look_up_here)
+
+
+def _keep_here(reach: Callable[..., Any]) -> Callable[..., Any]:
+    def reach_here(self: socket.socket, *arguments: Any) -> Any:
+        if self.family in {socket.AF_INET, socket.AF_INET6}:
+            _refuse_others(arguments[-1][0], is_name=False)  # the address comes last
+        return reach(self, *arguments)
+
+    return reach_here
 
 
 @contextmanager
@@ -166,5 +201,4 @@ def judging(folder: Path) -> Iterator[None]:
     yield
     WATCH.look_at_files(folder)
     if WATCH.leaks:
-        leaks = "\n".join(dict.fromkeys(WATCH.leaks))
-        raise LeakError(f"what must not be seen outside came out:\n{leaks}")
+        raise LeakError(WATCH.tell())

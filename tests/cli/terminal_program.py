@@ -18,6 +18,7 @@ from unittest import mock
 
 import pytest
 
+from planted_keys import WATCH
 from turnout.cli import main
 
 TURNOUT = [sys.executable, "-W", "error", "-m", "turnout"]
@@ -81,6 +82,7 @@ class TerminalProgram:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        WATCH.look("a terminal", self.screen)
         self._process.kill()
         self._process.wait(LIMIT_S)
         os.close(self._master)
