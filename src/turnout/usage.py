@@ -9,7 +9,7 @@ from msgspec import Struct
 
 _PER_MILLION = Decimal(1_000_000)
 _NOTHING = Decimal(0)
-_LONG_WRITE = 2
+LONG_WRITE_FACTOR = 2
 """What writing to a cache that holds an hour costs, as a multiple of plain input: all of Anthropic's models, and those
 of its clouds. Source: https://platform.claude.com/docs/en/about-claude/pricing, 2026-11-25."""
 
@@ -151,7 +151,7 @@ def _charge_writes(write: int, long: int, prices: Prices) -> Decimal | None:
     """Return what `write` tokens cost that were written to the cache, `long` of them for an hour."""
     own = prices.input_price
     written = _charge(write - long, own if prices.cache_write_price is None else prices.cache_write_price)
-    return _add(written, _charge(long, None if own is None else own * _LONG_WRITE)) if long else written
+    return _add(written, _charge(long, None if own is None else own * LONG_WRITE_FACTOR)) if long else written
 
 
 def _find_cached_audio(usage: Usage, prices: Prices, read: int, audio: int) -> int | None:

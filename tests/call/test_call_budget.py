@@ -27,7 +27,7 @@ from turnout.errors import (
     TruncatedStreamError,
     TurnoutError,
 )
-from turnout.messages import Audio, Message
+from turnout.messages import Audio, Message, Text
 from turnout.requests import EmbeddingRequest, ModelRequest, ModelSettings, OutputSpec, Timeouts, ToolSpec
 from turnout.routing import read_model, resolve
 from turnout.tokens import estimate_request_tokens
@@ -385,6 +385,12 @@ def test_the_estimate_takes_the_dearest_price_and_the_longest_answer() -> None:
     assert estimate(small) == 1 + Decimal("0.002")
     cached = Model(id="a/b", input_price=Decimal(1), output_price=Decimal(0), cache_write_price=Decimal(3))
     assert estimate(cached) == 3
+    long = {"system": [{"cache_control": {"type": "ephemeral", "ttl": "1h"}}]}
+    written = Model(id="a/b", input_price=Decimal(2), output_price=Decimal(0), cache_write_price=Decimal("2.5"))
+    assert estimate(written, provider_options={"*": long}) == 4
+    assert estimate(written, messages=[Message.user(Text("Hi", provider_options={"a": long}))]) == 4
+    assert estimate(written, provider_options={"*": {"cache_control": {"ttl": "5m"}}}) == Decimal("2.5")
+    assert estimate(Model(id="a/b", output_price=Decimal(0)), provider_options={"*": long}) is None
     thinking = Model(id="a/b", input_price=Decimal(0), output_price=Decimal(1), reasoning_price=Decimal(2))
     assert estimate(thinking) == answers
     audio = Model(id="a/b", input_price=Decimal(1), output_price=Decimal(0), audio_input_price=Decimal(9))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from turnout.messages import Audio
 from turnout.requests import ImageRequest, read_options
+from turnout.usage import LONG_WRITE_FACTOR
 
 if TYPE_CHECKING:
     from turnout.catalog.types import Model
@@ -102,7 +103,24 @@ def _as_limit(value: object) -> int | None:
 def _dearest_input(request: ModelRequest, prices: Prices) -> Decimal | None:
     has_audio = any(isinstance(part, Audio) for message in request.messages for part in message.content)
     audio = prices.audio_input_price if has_audio else None
-    return _dearest(prices.input_price, prices.cache_write_price, audio)
+    own, long = prices.input_price, None
+    if own is not None and _asks_for_long_cache(request):
+        long = own * LONG_WRITE_FACTOR
+    return _dearest(own, prices.cache_write_price, audio, long)
+
+
+def _asks_for_long_cache(request: ModelRequest) -> bool:
+    """Whether some option asks for a cache that holds an hour: ``{"cache_control": {"ttl": "1h"}}``."""
+    parts = [part for message in request.messages for part in message.content]
+    holders: list[Any] = [request, *request.messages, *parts]
+    return any(_has_long_ttl(getattr(holder, "provider_options", None)) for holder in holders)
+
+
+def _has_long_ttl(value: Any) -> bool:
+    if isinstance(value, dict):
+        found = cast("dict[Any, Any]", value)
+        return found.get("ttl") == "1h" or any(map(_has_long_ttl, found.values()))
+    return isinstance(value, list) and any(map(_has_long_ttl, cast("list[Any]", value)))
 
 
 def _dearest(price: Decimal | None, *others: Decimal | None) -> Decimal | None:
