@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from decimal import Decimal
 
 import pytest
-from anthropic_wire import START, STOP, begin, ending, pack, piece
+from anthropic_wire import START, STOP, begin, ending, make_route, pack, piece
 
 from provider import Exchange, Provider, reply, stream
 from turnout import Agent, ModelConfig, tool
 from turnout.errors import AuthenticationError, ProviderStreamError
+from turnout.protocols import find_protocol
 from turnout.protocols.bedrock_converse.frames import write_event
 
 
@@ -49,6 +51,35 @@ def add(a: int, b: int) -> int:
 def make_agent(server: Provider, **fields) -> Agent:
     model = ModelConfig(id="claude-x", url=server.url, protocol="anthropic_messages", api_key="k")
     return Agent(model=model, **fields)
+
+
+@pytest.mark.parametrize("protocol", ["anthropic_messages", "vertex_anthropic", "bedrock_anthropic"])
+def test_the_clouds_tell_writes_that_are_kept_for_an_hour(protocol):
+    wire = find_protocol(protocol)
+    counts = {"input_tokens": 100, "output_tokens": 10, "cache_read_input_tokens": 0, "cache_creation_input_tokens": 50}
+    kept = {"ephemeral_5m_input_tokens": 20, "ephemeral_1h_input_tokens": 30}
+    body = message({"type": "text", "text": "Hi"}) | {"usage": counts | {"cache_creation": kept}}
+    response = wire.decode(json.dumps(body).encode(), make_route())
+    assert (response.usage.cache_write_tokens, response.usage.cache_write_1h_tokens) == (50, 30)
+
+
+async def test_the_cost_of_a_run_has_writes_that_are_kept_for_an_hour(server):
+    counts = {"input_tokens": 100, "output_tokens": 10, "cache_read_input_tokens": 0, "cache_creation_input_tokens": 50}
+    usage = counts | {"cache_creation": {"ephemeral_5m_input_tokens": 20, "ephemeral_1h_input_tokens": 30}}
+    called = message(CALL, reason="tool_use") | {"usage": usage}
+    said = message({"type": "text", "text": "It is 5."}) | {"usage": usage}
+    streamed = [pack("message_start", message={**said, "content": [], "stop_reason": None}), ending("end_turn"), STOP]
+    server.script(reply(called), reply(said), stream(list(map(frame, streamed))))
+    agent = Agent(
+        model=ModelConfig(id="claude-opus-4-5", provider="anthropic", url=server.url, api_key="k"), tools=[add]
+    )
+    result = await agent.generate("2 and 3?")
+    step = Decimal(100 * 5 + 10 * 25) + 20 * Decimal("6.25") + 30 * 10  # USD per 1M tokens: 5 in, 25 out, 6.25, twice 5
+    assert [each.cost.total for each in result.steps] == [step / 1_000_000] * 2
+    assert (result.cost.total, result.usage.cache_write_1h_tokens) == (2 * step / 1_000_000, 60)
+    assert result.cost.cache_write == Decimal("0.00085")
+    one = await agent.stream("2 and 3?").result()
+    assert (one.cost.cache_write, one.usage.cache_write_1h_tokens) == (Decimal("0.000425"), 30)
 
 
 async def test_a_run_with_tools_sends_the_thoughts_back(server):
