@@ -36,16 +36,30 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         ["License: BSD-3-Clause"],
         ["License: see the file", "Classifier: License :: OSI Approved :: Apache Software License"],
         ["License: MIT License", "  and its text"],
+        ["License-Expression: MIT OR GPL-3.0-only"],
+        ["License-Expression: (Apache-2.0 OR GPL-2.0-only) AND BSD-3-Clause"],
+        ["Classifier: License :: OSI Approved", "Classifier: License :: OSI Approved :: MIT License"],
     ],
 )
 def test_permissive_licences_pass(lines: list[str], install) -> None:
     install("acme_parts", *lines, 'Requires-Dist: absent-elsewhere; sys_platform == "none"')
-    assert all(
-        check_supply.PERMISSIVE.search(words) for words in check_supply.walk_dependencies(["acme-parts>=1"]).values()
-    )
+    licences = check_supply.walk_dependencies(["acme-parts>=1"])
+    assert licences.pop("absent-elsewhere") is None
+    assert [check_supply.is_permissive(words) for words in licences.values()] == [True]
 
 
-@pytest.mark.parametrize("lines", [["License: GPL-3.0-only"], [], ["License: Proprietary"]])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["License: GPL-3.0-only"],
+        [],
+        ["License: Proprietary"],
+        ["License-Expression: MIT AND LGPL-2.1-only"],
+        ["License-Expression: GPL-2.0-only WITH MIT-exception"],
+        ["License: MPL-2.0, once MIT"],
+        ["Classifier: License :: OSI Approved :: MIT License", "Classifier: License :: OSI Approved :: GNU GPL v3"],
+    ],
+)
 def test_other_licences_are_found_through_what_needs_them(
     lines: list[str], install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,6 +67,23 @@ def test_other_licences_are_found_through_what_needs_them(
     install("acme_deep", *lines)
     monkeypatch.setattr(check_supply, "distribution", lambda name: _with_requires(name, check_supply))
     assert [line.partition(":")[0] for line in check_supply.find_licences()] == ["acme-deep"]
+
+
+def test_extras_that_are_asked_for_are_followed(install) -> None:
+    install("acme_parts", "License: MIT", "Requires-Dist: acme-fast; python_version > '3' and extra == \"fast\"")
+    install("acme_fast", "License: GPL-3.0-only")
+    assert check_supply.walk_dependencies(["acme-parts"]) == {"acme-parts": "MIT"}
+    both = {"acme-parts": "MIT", "acme-fast": "GPL-3.0-only"}
+    assert check_supply.walk_dependencies(["acme-parts[slow, fast]>=1"]) == both
+    assert check_supply.walk_dependencies(["acme-parts[fast]", "acme-parts"]) == both
+
+
+def test_an_audit_that_is_not_there_is_a_finding(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    silent = tmp_path / "python"
+    silent.write_text("#!/bin/sh\necho 'No module named pip_audit' >&2; exit 1\n", encoding="utf-8")
+    silent.chmod(0o755)
+    monkeypatch.setattr(check_supply.sys, "executable", str(silent))
+    assert ["not installed" in line for line in check_supply.find_weaknesses()] == [True]
 
 
 def _with_requires(name: str, script) -> object:

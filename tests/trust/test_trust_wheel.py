@@ -1,4 +1,4 @@
-"""What users install: nothing that runs by itself, and few direct dependencies."""
+"""What users install: nothing that runs by itself, and few dependencies of its own."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def test_the_wheel_holds_the_package_alone(tmp_path: Path) -> None:
     assert "turnout/catalog/data/catalog.bin" in names
 
 
-def test_a_plain_installation_needs_six_packages_at_most() -> None:
+def test_a_plain_installation_asks_for_six_packages_at_most() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
     assert len(project["dependencies"]) <= 6
