@@ -200,12 +200,6 @@ def test_tools_that_the_provider_ran_are_parts_and_a_later_record_completes_the_
     assert (response.tool_calls, response.finish_reason) == ([], "stop")
 
 
-@pytest.mark.parametrize(("audio", "codes"), [({"data": "QQ=="}, ["unread_content"]), ({"data": ""}, []), ("odd", [])])
-def test_sound_that_nobody_reads_yet_is_a_warning(audio, codes):
-    _, response = stream([delta_event(audio=audio), delta_event(audio=[], id={}), STOP])
-    assert [warning.code for warning in response.warnings] == codes
-
-
 def test_a_second_choice_in_a_stream_is_told():
     other = json.dumps({"choices": [{"index": 1, "delta": {"content": "b"}}]}).encode()
     _, response = stream([delta_event(content="a"), other, STOP])

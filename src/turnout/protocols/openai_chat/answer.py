@@ -21,6 +21,7 @@ from turnout.messages import Image, Message, Part, Reasoning, Refusal, ServerToo
 from turnout.protocols.broken_answers import warn_of_unread
 from turnout.protocols.json_reading import as_text, is_array, is_object, objects, write_again
 from turnout.protocols.openai_chat.calls import CallTracker, PendingCall
+from turnout.protocols.openai_chat.sounds import Sound
 from turnout.protocols.openai_chat.thinking import DetailLog, ThinkSplitter, read_reasoning, read_thinking_part
 from turnout.protocols.openai_chat.wire import Call
 
@@ -36,10 +37,11 @@ _THINKING_PARTS = frozenset({"thinking", "reasoning"})
 class _Block:
     """Text or reasoning that is being written."""
 
-    __slots__ = ("is_reasoning", "pieces")
+    __slots__ = ("is_reasoning", "pieces", "sound")
 
-    def __init__(self, *, is_reasoning: bool) -> None:
+    def __init__(self, *, is_reasoning: bool, sound: Sound | None) -> None:
         self.is_reasoning = is_reasoning
+        self.sound = sound
         self.pieces: list[str] = []
 
 
@@ -60,18 +62,19 @@ class Answer:
     """The message of one choice while it comes. `chunks` holds what was made since it was last emptied."""
 
     __slots__ = (
-        "_blocks", "_calls", "_citations", "_details", "_open", "_placed_calls", "_provider", "_run_tools", "_splitter",
-        "_unread", "_urls", "chunks", "refusals",
+        "_blocks", "_calls", "_citations", "_details", "_open", "_placed_calls", "_provider", "_run_tools", "_sound",
+        "_splitter", "_unread", "_urls", "chunks", "refusals",
     )  # fmt: skip
 
     def __init__(self, provider: str) -> None:
         self._provider = provider
-        self._blocks: list[_Block | _RunTool | PendingCall | Image] = []
+        self._blocks: list[_Block | _RunTool | PendingCall | Image | Sound] = []
         self._open: _Block | None = None
         self._splitter: ThinkSplitter | None = ThinkSplitter()
         self._calls = CallTracker()
         self._placed_calls = 0
         self._run_tools: dict[str, _RunTool] = {}
+        self._sound: Sound | None = None
         self._citations: dict[str | None, dict[str, Any]] = {}  # by their JSON: some servers tell one again and again
         self._urls: dict[str, None] = {}
         self._details = DetailLog()
@@ -124,8 +127,8 @@ class Answer:
             self._add_images(delta.images)
         if delta.annotations:
             self._citations |= {write_again(each): each for each in objects(delta.annotations)}
-        if delta.audio and is_object(delta.audio) and delta.audio.get("data"):
-            self._unread["audio"] = None
+        if delta.audio and is_object(delta.audio):
+            self._add_sound(delta.audio)
 
     def cite(self, results: object, urls: object) -> None:
         """Take in the sources that stand beside the choices, perhaps told again and again: records, or their URLs.
@@ -140,11 +143,14 @@ class Answer:
         self._stop_splitting()
         self._end_block()
         self._place_calls()
+        if self._sound is not None:
+            self._close_sounds()
         self.chunks += self._calls.finish(self._provider)
 
     def build(self) -> Message:
         """Return the message; `close` was called before."""
-        parts = [self._build_part(block) for block in self._blocks]
+        built = [self._build_part(block) for block in self._blocks]
+        parts = [part for part in built if part is not None]
         details = self._details.build()
         if details:
             _attach(details, self._provider, parts)
@@ -155,21 +161,23 @@ class Answer:
             parts.append(Refusal("".join(self.refusals)))
         return Message("assistant", parts)
 
-    def _build_part(self, block: _Block | _RunTool | PendingCall | Image) -> Part:
+    def _build_part(self, block: _Block | _RunTool | PendingCall | Image | Sound) -> Part | None:
         if isinstance(block, _Block):
             text = "".join(block.pieces)
-            return Reasoning(text) if block.is_reasoning else Text(text)
-        if isinstance(block, PendingCall):
+            if block.is_reasoning:
+                return Reasoning(text)
+            return Text(text) if block.sound is None else Text(text, block.sound.own(self._provider))
+        if isinstance(block, (PendingCall, Sound)):
             return block.build(self._provider)
         return ServerTool(block.name, block.record) if isinstance(block, _RunTool) else block
 
-    def _write(self, text: str, *, is_reasoning: bool) -> None:
+    def _write(self, text: str, *, is_reasoning: bool, sound: Sound | None = None) -> None:
         if not text:
             return
         block = self._open
-        if block is None or block.is_reasoning != is_reasoning:
+        if block is None or block.is_reasoning != is_reasoning or block.sound is not sound:
             self._end_block()
-            block = self._open = _Block(is_reasoning=is_reasoning)
+            block = self._open = _Block(is_reasoning=is_reasoning, sound=sound)
             self._blocks.append(block)
             self.chunks.append(ReasoningStart() if is_reasoning else TextStart())
         block.pieces.append(text)
@@ -268,6 +276,27 @@ class Answer:
         if index:
             self._run_tools[index] = tool
         return tool
+
+    def _add_sound(self, piece: dict[str, Any]) -> None:
+        """Take in sound and its words, which are text of the answer. OpenAI tells the id first, the end of it last."""
+        sound, identity, words = self._sound, as_text(piece.get("id")), as_text(piece.get("transcript"))
+        if sound is None or (identity and sound.id and identity != sound.id):
+            if not (identity or words or piece.get("data")):
+                return
+            sound = self._sound = Sound()
+            self._blocks.append(sound)
+        sound.add(piece)
+        if words:
+            sound.has_words = True
+            self._stop_splitting()
+            self._write(words, is_reasoning=False, sound=sound)
+
+    def _close_sounds(self) -> None:
+        for block in self._blocks:
+            if isinstance(block, Sound):
+                block.close()
+                if block.is_broken:
+                    self._unread["audio"] = None
 
     def _add_images(self, images: object) -> None:
         for image in objects(images):

@@ -26,6 +26,7 @@ from turnout.protocols.json_reading import is_array, is_object, objects, read_ob
 from turnout.protocols.media_bytes import tidy_base64
 from turnout.protocols.openai_chat.media_parts import audio_type
 from turnout.protocols.openai_chat.own import EXTRA, keep_own
+from turnout.protocols.openai_chat.sounds import parse_sound
 from turnout.protocols.openai_chat.thinking import read_details, read_thinking_part
 from turnout.protocols.sealing import unseal
 
@@ -93,7 +94,9 @@ def _parse_message(item: _Dict, where: str, provider: str | None) -> Message:
         raise _wrong(f"{where}.role", f"is {item.get('role')!r}", f"use one of {', '.join(_ROLES)}")
     content = item.get("content")
     parts = _parse_tool_result(item, where) if role == "tool" else _parse_content(content, where, provider)
+    options: dict[str, _Dict] = {}
     if role == "assistant":
+        parts, options = _parse_sound(item, parts, provider, where)
         parts = [*_parse_reasoning(item, provider), *parts, *_parse_refusal(item), *_parse_calls(item, where)]
     elif item.get("content") is None:
         raise _wrong(f"{where}.content", "is missing", "give text or a list of parts")
@@ -102,8 +105,9 @@ def _parse_message(item: _Dict, where: str, provider: str | None) -> Message:
         raise _wrong(f"{where}.name", f"is a {type(name).__name__}", "give text")
     if item.get("function_call") is not None:
         raise _wrong(f"{where}.function_call", "is the old form of a call", "give `tool_calls`, and tool messages")
-    extra = {key: value for key, value in item.items() if key not in _KNOWN | _ANSWER_ONLY and value is not None}
-    return Message(role, parts, name, {provider or "*": extra} if extra else {})
+    known = _KNOWN | _ANSWER_ONLY | frozenset({"audio"} if role == "assistant" else ())
+    extra = {key: value for key, value in item.items() if key not in known and value is not None}
+    return Message(role, parts, name, {**options, **({provider or "*": extra} if extra else {})})
 
 
 def _parse_tool_result(item: _Dict, where: str) -> list[Part]:
@@ -222,6 +226,20 @@ def _parse_reasoning(item: _Dict, provider: str | None) -> list[Part]:
             return [Reasoning(text, kept[0].details, kept[0].provider), *kept[1:]]
         return [Reasoning(text, details, provider)]
     return [Reasoning(text)] if text else []
+
+
+def _parse_sound(
+    item: _Dict, said: list[Part], provider: str | None, where: str
+) -> tuple[list[Part], dict[str, _Dict]]:
+    """Return the parts with the words of the sound that the message names; an id without words is its own option."""
+    if item.get("audio") is None:
+        return said, {}
+    words = parse_sound(_object_of(item, "audio", where), provider)
+    if not words.text:
+        return said, words.provider_options
+    told_again = "".join([part.text for part in said if isinstance(part, Text)]) == words.text
+    rest = [part for part in said if not isinstance(part, Text)] if told_again else said
+    return [words, *rest], {}
 
 
 def _parse_refusal(item: _Dict) -> list[Part]:

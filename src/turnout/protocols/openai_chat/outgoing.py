@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, get_args
 import msgspec
 
 from turnout.errors import InvalidInputError
-from turnout.messages import Media, Message, Refusal, Role, ServerTool, Text, ToolCall, ToolResult
+from turnout.messages import Audio, Media, Message, Refusal, Role, ServerTool, Text, ToolCall, ToolResult
 from turnout.protocols.json_values import check_value
 from turnout.protocols.openai_chat.media_parts import write_media
 from turnout.protocols.openai_chat.own import read_own
+from turnout.protocols.openai_chat.sounds import find_sound
 from turnout.protocols.openai_chat.thoughts import write_thoughts
 from turnout.requests import merge_deep, read_options
 from turnout.responses import Warning
@@ -84,7 +85,10 @@ def merge_system_messages(messages: list[Message], provider: str) -> list[Messag
 
 
 def _write(message: Message, where: str, route: Route, warnings: list[Warning]) -> list[_Wire]:
-    if message.role != "tool" and len(message.content) == 1 and isinstance(message.content[0], Text):
+    first = message.content[0] if message.role != "tool" and len(message.content) == 1 else None
+    if isinstance(first, Text) and (
+        message.role != "assistant" or not (first.provider_options or message.provider_options)
+    ):
         return [_frame(message, {"content": _write_parts(message.content, where, route)})]  # nearly all are one text
     results = [part for part in message.content if isinstance(part, ToolResult)]
     others: list[Part] = [part for part in message.content if not isinstance(part, ToolResult)]
@@ -102,7 +106,7 @@ def _write(message: Message, where: str, route: Route, warnings: list[Warning]) 
     if results and not others:
         return written
     if message.role == "assistant":
-        return [_frame(message, _write_assistant(others, where, route, warnings))]
+        return [_frame(message, _write_assistant(message, where, route, warnings))]
     if message.role == "system":
         _system_text(message, where)
     return [*written, _frame(message, {"content": _write_parts(others, where, route)})]
@@ -143,13 +147,21 @@ def _write_part(part: Part, where: str, route: Route) -> _Wire:
     )
 
 
-def _write_assistant(parts: list[Part], where: str, route: Route, warnings: list[Warning]) -> _Wire:
+def _write_assistant(message: Message, where: str, route: Route, warnings: list[Warning]) -> _Wire:
+    parts = message.content
     texts = [part for part in parts if isinstance(part, Text)]
+    sounds = [part for part in parts if isinstance(part, Audio)]
+    sound = find_sound([*texts, *([] if texts else sounds), message], route.maker)
+    identity = None if sound is None else sound[1]
+    if sound is not None and identity is not None:  # the sound goes in place of its words
+        texts = [part for part in texts if part is not sound[0]]
     calls = [_write_call(part, where, route) for part in parts if isinstance(part, ToolCall)]
     joined: str | list[_Wire] = "".join([part.text for part in texts])
     if any(read_options(part, route.provider) for part in texts):
         joined = _write_parts(texts, where, route)
-    wire: _Wire = {"content": joined if texts or not calls else None}
+    wire: _Wire = {"content": joined if texts or not (calls or identity) else None}
+    if identity is not None:
+        wire["audio"] = {"id": identity}
     refusals = [part.text for part in parts if isinstance(part, Refusal)]
     if refusals:
         wire["refusal"] = "".join(refusals)
@@ -157,6 +169,8 @@ def _write_assistant(parts: list[Part], where: str, route: Route, warnings: list
         wire["tool_calls"] = calls
     wire |= write_thoughts(parts, where, route)
     left_out = {type(part).__name__ for part in parts if isinstance(part, (ServerTool, Media))}
+    if identity is not None or (texts and find_sound([*texts, *sounds], route.maker)):  # its id or its words say it
+        left_out.discard("Audio")
     warnings += [
         Warning("dropped_part", f"{where}: the {name} of the assistant was left out: openai_chat cannot send it back")
         for name in sorted(left_out)

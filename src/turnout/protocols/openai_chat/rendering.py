@@ -21,6 +21,7 @@ from turnout.chunks import (
 from turnout.media import sniff_media_type
 from turnout.messages import Image, Reasoning, Text
 from turnout.protocols.json_reading import is_object
+from turnout.protocols.openai_chat.sounds import render_sound
 from turnout.protocols.sealing import seal
 
 if TYPE_CHECKING:
@@ -47,15 +48,19 @@ def render_response(response: ModelResponse, *, model: str | None = None, create
 
     `model` is the name that the client is told, `created` the time in seconds since 1970. Reasoning is in
     `reasoning_content`, and what its provider wants back in `reasoning_details`, where `parse_request` finds it; images
-    are in `images`, sources in `annotations`.
+    are in `images`, sound and its words in `audio`, sources in `annotations`.
     """
-    message: _Dict = {"role": "assistant", "content": response.text or None, "refusal": response.refusal}
+    sound, words = render_sound(response.message.content)
+    texts = [part.text for part in response.message.content if isinstance(part, Text) and part not in words]
+    message: _Dict = {"role": "assistant", "content": "".join(texts) or None, "refusal": response.refusal}
+    if sound is not None:
+        message["audio"] = sound
     if response.reasoning:
         message["reasoning_content"] = response.reasoning
     message |= _render_rest(response)
     if response.tool_calls:
         message["tool_calls"] = [_render_call(call) for call in response.tool_calls]
-    elif message["content"] is None and response.refusal is None:
+    elif message["content"] is None and response.refusal is None and sound is None:
         message["content"] = ""
     choice = {
         "index": 0,
@@ -140,6 +145,9 @@ class StreamRenderer:
         if self._is_ended:
             return self._take()
         rest = _render_rest(response)
+        sound = render_sound(response.message.content)[0]
+        if sound is not None:  # its words were told as text
+            rest["audio"] = {name: value for name, value in sound.items() if name != "transcript"}
         if rest or not self._is_begun:
             self._tell(rest)
         self._is_ended = True

@@ -1,0 +1,153 @@
+"""Sound that the model makes, with its words: read as it comes, told to clients, and sent back by its id.
+
+Source: `ChatCompletionResponseMessage.audio` and `ChatCompletionStreamResponseDelta.audio` in OpenAI's OpenAPI
+description; Qwen-Omni tells its words as content: https://www.alibabacloud.com/help/en/model-studio/qwen-omni.
+"""
+
+from __future__ import annotations
+
+import time
+from base64 import b64decode, b64encode
+from binascii import Error as BinasciiError
+from typing import TYPE_CHECKING, Any
+
+from turnout.media import sniff_media_type
+from turnout.messages import Audio, Reasoning, Text
+from turnout.protocols.json_reading import as_count, as_text, is_object
+from turnout.protocols.openai_chat.own import NAME, keep_own
+from turnout.protocols.sealing import seal, unseal
+from turnout.requests import merge_options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from turnout.messages import Part
+    from turnout.requests import OptionsHolder
+
+RAW = "audio/pcm"
+"""The type of sound that shows none: only ``pcm16`` (24 kHz, mono, 16 bits, little-endian) has no head."""
+
+_FIELD = "audio"
+_TO_SPARE_S = 30
+"""So long before its end an id is not sent any more: the request takes its time, and clocks differ."""
+
+_Dict = dict[str, Any]
+
+
+class Sound:
+    """One piece of sound while it comes. Its words are written by whoever holds it; `is_broken`: not all was base64."""
+
+    __slots__ = ("_data", "_expires_at", "_rest", "has_words", "id", "is_broken")
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._rest = ""
+        self._expires_at: int | None = None
+        self.id = ""
+        self.has_words = False
+        self.is_broken = False
+
+    def add(self, piece: _Dict) -> None:
+        """Take in the `audio` of one event, or of a whole message."""
+        self.id = self.id or as_text(piece.get("id")) or ""
+        self._expires_at = as_count(piece.get("expires_at")) or self._expires_at
+        data = as_text(piece.get("data"))
+        if data:
+            self._add_data(data)
+
+    def close(self) -> None:
+        """Take in what is left of base64 that was cut into pieces without regard to its groups of four letters."""
+        rest, self._rest = self._rest, ""
+        if rest:
+            self._decode(rest + "=" * (-len(rest) % 4))
+
+    def own(self, provider: str) -> dict[str, _Dict]:
+        """Return the `provider_options` of what stands for this sound: its id, which goes back to `provider` alone."""
+        if not self.id:
+            return {}
+        until = {"expires_at": self._expires_at} if self._expires_at else {}
+        return keep_own({_FIELD: {"id": self.id, **until}}, provider)
+
+    def build(self, provider: str) -> Audio | None:
+        """Return the part; `None` where no sound came. `close` was called before."""
+        data = bytes(self._data)
+        if not data:
+            return None
+        return Audio(
+            data=data, media_type=_find_type(data), provider_options={} if self.has_words else self.own(provider)
+        )
+
+    def _add_data(self, written: str) -> None:
+        """Decode a piece. OpenAI pads each by itself; of one text that is cut anywhere, the odd letters wait."""
+        written = self._rest + "".join(written.split())
+        whole = len(written) // 4 * 4
+        self._rest = written[whole:]
+        self._decode(written[:whole])
+
+    def _decode(self, written: str) -> None:
+        try:
+            self._data += b64decode(written, validate=True)
+        except (BinasciiError, ValueError):
+            self.is_broken = True
+
+
+def _find_type(data: bytes) -> str:
+    found = sniff_media_type(data) or RAW
+    family, _, kind = found.partition("/")
+    if family == "video":  # a container, which holds sound as well
+        return f"audio/{kind}"
+    return found if family == "audio" else RAW  # samples that look like the head of a picture
+
+
+def find_sound(holders: Sequence[OptionsHolder], maker: str) -> tuple[OptionsHolder, str | None] | None:
+    """Return which of `holders` stands for a sound of `maker`, and the id; that is `None` where it has expired."""
+    for holder in holders:
+        told = merge_options(holder, NAME, f"{NAME}@{maker}").get(_FIELD) if holder.provider_options else None
+        if is_object(told) and (identity := as_text(told.get("id"))):
+            until = as_count(told.get("expires_at"))
+            return holder, None if until and until < time.time() + _TO_SPARE_S else identity
+    return None
+
+
+def render_sound(parts: Sequence[Part]) -> tuple[_Dict | None, list[Text]]:
+    """Return the sound of an answer as a client gets it, and the texts that are its words.
+
+    The id holds all that is needed to go on: whose it is, its own id, and the words for who else answers next.
+    """
+    sound = next((part for part in parts if isinstance(part, Audio)), None)
+    if sound is None or not sound.data:
+        return None, []
+    words = [part for part in parts if isinstance(part, Text) and _find_own(part) is not None]
+    found = next((own for part in (*words, sound) if (own := _find_own(part)) is not None), None)
+    maker, state = (None, _Dict()) if found is None else found
+    transcript = "".join([part.text for part in words])
+    identity = seal(Reasoning("", [{**state, "transcript": transcript}], maker))
+    until = as_count(state.get("expires_at")) or 0
+    data = b64encode(sound.data).decode()
+    return {"id": identity, "data": data, "expires_at": until, "transcript": transcript}, words
+
+
+def _find_own(part: Text | Audio) -> tuple[str | None, _Dict] | None:
+    """Return whose sound a part stands for, and what is known of it."""
+    for key, fields in part.provider_options.items():
+        wire, _, maker = key.partition("@")
+        told = fields.get(_FIELD)
+        if wire == NAME and is_object(told):
+            return maker or None, told
+    return None
+
+
+def parse_sound(told: _Dict, provider: str | None) -> Text:
+    """Return the words of the sound that a message names by its id, with that id for who made it.
+
+    A client need not send more than the id; the words are empty where neither it nor the id holds them.
+    """
+    written = as_text(told.get("id")) or ""
+    found = unseal("", written)
+    if found is None:
+        state = {name: told[name] for name in ("id", "expires_at") if told.get(name)}
+        return Text(as_text(told.get("transcript")) or "", keep_own({_FIELD: state}, provider) if written else {})
+    details = found.details or []
+    state = dict(details[0]) if details and is_object(details[0]) else {}
+    words = as_text(state.pop("transcript", None)) or ""
+    return Text(words, keep_own({_FIELD: state}, found.provider) if state.get("id") else {})
