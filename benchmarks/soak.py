@@ -5,8 +5,8 @@
 
 A faulty provider (that of `tests/faults/`) runs in a process of its own; this process makes calls of every kind
 (whole, streamed, with tools, structured, with a fallback, cancelled, left early) over one transport. Once a minute all
-calls end, and what is left is counted. The exit code is 1 when something grows, leaks, or ends in what is no error of
-turnout.
+calls end, and what is left is counted. The exit code is 1 when something grows, leaks, is another answer than the one
+that was asked for, or ends in what is no error of turnout.
 """
 
 from __future__ import annotations
@@ -124,9 +124,12 @@ class Load:
     """Calls of every kind, one after the other in each of some workers."""
 
     def __init__(self, port: int, seed: int) -> None:
+        from fault_answers import OBJECT, STORY
+
         from turnout import Agent
         from turnout.transport.http import HTTPTransport
 
+        self.story, self.person = STORY, Person(**OBJECT)
         self.transport = HTTPTransport(**LIMITS)
         self.stats_url = f"http://127.0.0.1:{port}/stats"
         faulty = {"id": "faulty", "url": f"http://127.0.0.1:{port}/faulty/v1", "api_key": KEY}
@@ -139,25 +142,40 @@ class Load:
         self.unexpected: list[str] = []
         self.kinds = [self.generate, self.stream, self.tools, self.structured, self.fallback, self.cancel, self.leave]
 
+    def check(self, answer: object, expected: object) -> None:
+        """Note an answer that is another one."""
+        if answer != expected:
+            self.unexpected.append(f"an answer is {answer!r:.200}")
+
     async def generate(self) -> None:
-        await self.plain.generate("Tell me a story")
+        self.check((await self.plain.generate("Tell me a story")).text.strip(), self.story)
 
     async def stream(self) -> None:
-        async for _ in await self.plain.stream("Tell me a story"):
-            pass
+        await self.read(await self.plain.stream("Tell me a story"))
 
     async def tools(self) -> None:
         if self.rng.random() < 0.5:
-            await self.agent.generate("What does switch mean?")
+            self.check((await self.agent.generate("What does switch mean?")).text.strip(), self.story)
             return
-        async for _ in await self.agent.stream("What does switch mean?"):
-            pass
+        await self.read(await self.agent.stream("What does switch mean?"))
+
+    async def read(self, stream: Any) -> None:
+        """Read a stream to its end; what came is the beginning of the answer, whatever the end."""
+        seen: list[str] = []
+        try:
+            async for each in stream:
+                if each.type == "text_delta":
+                    seen.append(each.text)  # noqa: PERF401 - what came before an error counts
+        except BaseException:
+            self.check(self.story.startswith("".join(seen)), expected=True)
+            raise
+        self.check("".join(seen).strip(), self.story)
 
     async def structured(self) -> None:
-        await self.plain.generate("Who was it?", output=Person)
+        self.check((await self.plain.generate("Who was it?", output=Person)).object, self.person)
 
     async def fallback(self) -> None:
-        await self.safe.generate("Tell me a story")
+        self.check((await self.safe.generate("Tell me a story")).text.strip(), self.story)
 
     async def cancel(self) -> None:
         """Begin a call of some kind, and cancel it at any moment."""
