@@ -26,12 +26,13 @@ _NAMES = [
     "id", "model", "type", "response", "item", "output", "content", "text", "delta", "status", "error", "message",
     "code", "usage", "input_tokens", "output_tokens", "summary", "encrypted_content", "call_id", "name", "arguments",
     "input", "output_index", "content_index", "item_id", "part", "refusal", "annotations", "logprobs", "role",
-    "incomplete_details", "reason", "result", "store", "detail", "summary_index", "object",
+    "incomplete_details", "reason", "result", "store", "detail", "summary_index", "object", "transcript", "data",
 ]
 TYPES = [
     "response.created", "response.completed", "response.incomplete", "response.failed", "response.output_item.added",
     "response.output_item.done", "response.content_part.done", "response.output_text.delta", "response.refusal.delta",
     "response.reasoning_summary_text.delta", "response.reasoning_text.delta", "response.audio.delta", "error",
+    "response.audio.transcript.delta", "output_audio",
     "response.function_call_arguments.delta", "response.custom_tool_call_input.delta", "message", "reasoning",
     "function_call", "custom_tool_call", "web_search_call", "image_generation_call", "output_text", "refusal",
     "summary_text", "completed",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from responses_streams import JSON, TYPES, decoded, end, event, make_route, stream, stream_bytes, text_item, whole
 
-from turnout.chunks import ErrorChunk, ServerToolChunk, ToolCallDelta, UsageChunk
+from turnout.chunks import ErrorChunk, ServerToolChunk, TextDelta, ToolCallDelta, UsageChunk
 from turnout.errors import (
     APIStatusError,
     CallError,
@@ -22,7 +23,7 @@ from turnout.errors import (
     ServerError,
     TruncatedStreamError,
 )
-from turnout.messages import Image, Reasoning, Refusal, ServerTool, Text, ToolCall
+from turnout.messages import Audio, Image, Reasoning, Refusal, ServerTool, Text, ToolCall
 from turnout.protocols.openai_responses import StreamDecoder, decode
 from turnout.responses import TokenLogprob
 from turnout.usage import Usage
@@ -339,6 +340,41 @@ def test_events_that_say_nothing_are_skipped_and_lost_sound_is_told():
     )
     assert answer.text == "Hi"
     assert [warning.code for warning in answer.warnings] == ["unread_content"]
+
+
+def sound_item(**part):
+    return {"type": "message", "id": "m1", "content": [{"type": "output_audio", **part}]}
+
+
+@pytest.mark.parametrize("tells_all", [True, False])
+def test_sound_and_its_words_are_parts_of_the_message(tells_all):
+    """Source: `OutputAudio` and `ResponseAudioDeltaEvent` in OpenAI's OpenAPI description."""
+    data = b"RIFF\x04\x00\x00\x00WAVEfmt "
+    encoded = base64.b64encode(data).decode()
+    whole = sound_item(data=encoded, transcript="Hi there")
+    chunks, answer = stream(
+        event("response.created", response={"id": "r"}),
+        event("response.audio.transcript.delta", delta="Hi "),
+        event("response.audio.delta", delta=encoded[:5]),
+        event("response.audio.delta", delta=None),
+        event("response.audio.transcript.delta", delta="there"),
+        event("response.audio.delta", delta=encoded[5:]),
+        event("response.audio.done"),
+        end(whole) if tells_all else end(),
+    )
+    text, sound = answer.message.content
+    assert (answer.text, text.text) == ("Hi there", "Hi there")
+    assert sound == Audio(data=data, media_type="audio/wav")
+    assert [chunk.text for chunk in chunks if isinstance(chunk, TextDelta)] == ["Hi ", "there"]
+    assert answer.warnings == []
+    if tells_all:
+        body = json.dumps({"id": "r", "object": "response", "status": "completed", "output": [whole]}).encode()
+        assert decode(body, make_route()).message == answer.message
+
+
+def test_words_of_a_sound_may_come_without_it():
+    assert stream(end(sound_item(transcript="Hi")))[1].message.content[0].text == "Hi"
+    assert stream(end(sound_item(data="", transcript=None)))[1].message.content == []
 
 
 def test_the_type_may_stand_in_the_name_of_the_event_alone():

@@ -24,6 +24,7 @@ from turnout.chunks import (
 from turnout.messages import Message
 from turnout.protocols.broken_answers import warn_of_unread
 from turnout.protocols.json_reading import as_text, is_object, objects
+from turnout.protocols.openai_chat.sounds import Sound
 from turnout.protocols.openai_responses.output_items import (
     TEXT_PARTS,
     CallItem,
@@ -161,9 +162,12 @@ class Answer:
         if as_text(part.get("type")) not in ("reasoning_text", "summary_text"):
             self._complete_part(self._find(MessageItem, identity, index, "message"), part, place)
 
-    def note_unread(self, name: str) -> None:
-        """Remember that content of this type was lost."""
-        self._unread.add(name)
+    def add_sound(self, piece: str, identity: str | None, index: int | None) -> None:
+        """Take in a piece of a message's sound, in base64."""
+        item = self._find(MessageItem, identity, index, "message")
+        if item.sound is None:
+            item.sound = Sound()
+        item.sound.add({"data": piece})
 
     def close(self) -> None:
         """End everything that is open."""
@@ -171,6 +175,10 @@ class Answer:
         for item in self._items:
             if not item.is_done:
                 self._finish(item)
+            if isinstance(item, MessageItem) and item.sound is not None:
+                item.sound.close()
+                if item.sound.is_broken:
+                    self._unread.add("audio")
 
     def build(self, *, is_stored: bool) -> Message:
         """Return the message; `close` was called before."""
@@ -255,6 +263,12 @@ class Answer:
             block.citations = objects(part.get("annotations")) or block.citations
             block.logprobs = part.get("logprobs") or block.logprobs
             self._write_block(block, block.missing(text))
+        elif kind == "output_audio":
+            block = item.find(place)
+            self._write_block(block, block.missing(as_text(part.get("transcript")) or ""))
+            if part.get("data"):  # the whole of it, also where its pieces came
+                item.sound = Sound()
+                item.sound.add(part)
         else:
             self._unread.add(kind or "unknown")
 

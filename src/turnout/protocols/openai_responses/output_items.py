@@ -14,6 +14,7 @@ from turnout.protocols.openai_responses.own import keep_own
 from turnout.protocols.tool_calls import claim_call_id, read_call
 
 if TYPE_CHECKING:
+    from turnout.protocols.openai_chat.sounds import Sound
     from turnout.responses import TokenLogprob
 
 TEXT_PARTS = frozenset({"output_text", "text", "input_text"})
@@ -79,13 +80,14 @@ class Item:
 
 
 class MessageItem(Item):
-    """Text and refusals: a block for each part of the content."""
+    """Text and refusals: a block for each part of the content; and sound, whose words are text."""
 
-    __slots__ = ("blocks",)
+    __slots__ = ("blocks", "sound")
 
     def __init__(self, record: dict[str, Any]) -> None:
         super().__init__(record)
         self.blocks: dict[int, Block] = {}
+        self.sound: Sound | None = None
 
     def find(self, index: int, *, is_refusal: bool = False) -> Block:
         """Return the block of the part at `index`."""
@@ -105,7 +107,8 @@ class MessageItem(Item):
                 parts.append(Refusal(text))
             elif text:
                 parts.append(Text(text, options, block.citations))
-        return parts
+        sound = None if self.sound is None else self.sound.build(provider)
+        return parts if sound is None else [*parts, sound]
 
 
 class ReasoningItem(Item):

@@ -60,6 +60,8 @@ class StreamDecoder:
             "response.content_part.done": self._add_part,
             "response.output_text.delta": self._add_text,
             "response.refusal.delta": self._add_text,
+            "response.audio.transcript.delta": self._add_text,
+            "response.audio.delta": self._add_sound,
             "response.failed": self._fail,
             "error": self._fail,
             **dict.fromkeys(_SECTIONS, self._add_reasoning),
@@ -97,8 +99,6 @@ class StreamDecoder:
             handler(value)
         elif value.get("error"):
             self._fail(value)
-        elif kind.startswith("response.audio."):
-            self._answer.note_unread("audio")
         return chunks
 
     def finish(self) -> tuple[list[Chunk], ModelResponse]:
@@ -194,6 +194,11 @@ class StreamDecoder:
             is_refusal = value.get("type") == "response.refusal.delta"
             place = as_count(value.get("content_index")) or 0
             self._answer.add_text(piece, *_place(value), place, is_refusal=is_refusal)
+
+    def _add_sound(self, value: dict[str, Any]) -> None:
+        piece = as_text(value.get("delta"))
+        if piece:
+            self._answer.add_sound(piece, *_place(value))
 
     def _add_reasoning(self, value: dict[str, Any]) -> None:
         piece = as_text(value.get("delta"))
