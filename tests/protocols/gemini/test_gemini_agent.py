@@ -10,6 +10,7 @@ from gemini_answers import make_body
 from provider import Provider, reply, stream
 from turnout import Agent, ModelConfig
 from turnout.errors import ContentFilterError, RateLimitError
+from turnout.messages import Audio
 
 USAGE = {"promptTokenCount": 5, "candidatesTokenCount": 3, "totalTokenCount": 8}
 
@@ -77,3 +78,15 @@ async def test_a_blocked_prompt_and_a_full_quota_are_errors(server):
     with pytest.raises(RateLimitError) as caught:
         await make_agent(server, max_retries=0).generate("x")
     assert caught.value.retry_after_s == 0.01
+
+
+async def test_speech_is_asked_for_by_options_and_heard_from_a_stream(server):
+    piece = {"inlineData": {"mimeType": "audio/L16;codec=pcm;rate=24000", "data": "AQID"}}
+    server.script(stream([event(make_body(piece, reason=None)), event(make_body(piece, usageMetadata=USAGE))]))
+    voice = {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "Kore"}}}
+    config = {"responseModalities": ["AUDIO"], "speechConfig": voice}
+    agent = make_agent(server, provider_options={"*": {"generationConfig": config}})
+    result = await agent.stream("Say: all aboard!").result()
+    [sound] = result.messages[-1].content
+    assert sound == Audio(data=b"\1\2\3" * 2, media_type="audio/L16;codec=pcm;rate=24000")
+    assert server.requests[0].json["generationConfig"] == config

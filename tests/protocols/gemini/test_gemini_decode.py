@@ -144,6 +144,27 @@ def test_media_that_the_model_makes_are_parts(blob, part):
     assert parts_of({"inlineData": blob}) == [part]
 
 
+def sound(data: bytes, media_type: str = "audio/L16;codec=pcm;rate=24000", **more: object) -> dict[str, object]:
+    return {"inlineData": {"mimeType": media_type, "data": b64encode(data).decode()}, **more}
+
+
+def test_speech_that_comes_in_pieces_is_one_sound():
+    """Samples have no head, so pieces of them are one sound; files are not, nor what text stands between."""
+    chunks, response = stream(make_body(sound(b"abc"), reason=None), make_body(sound(b"de"), sound(b"f")))
+    kind = "audio/L16;codec=pcm;rate=24000"
+    assert response.message.content == [Audio(data=b"abcdef", media_type=kind)]
+    assert response.message == read(sound(b"abcdef")).message
+    assert chunks == []
+    assert parts_of(sound(b"a"), {"text": "x"}, sound(b"b"), sound(b"c", "audio/pcm;rate=8000")) == [
+        Audio(data=b"a", media_type=kind),
+        Text("x"),
+        Audio(data=b"b", media_type=kind),
+        Audio(data=b"c", media_type="audio/pcm;rate=8000"),
+    ]
+    assert len(parts_of(sound(b"ID3", "audio/mpeg"), sound(b"ID3", "audio/mpeg"))) == 2
+    assert len(parts_of(sound(b"a", thoughtSignature="QQ=="), sound(b"b", thoughtSignature="QQ=="))) == 2
+
+
 def test_files_that_the_model_points_to_are_parts():
     [part] = parts_of({"fileData": {"fileUri": "https://h/x", "mimeType": "video/mp4"}})
     assert part == Video(url="https://h/x", media_type="video/mp4")

@@ -21,7 +21,7 @@ from turnout.chunks import (
     ToolCallEnd,
     ToolCallStart,
 )
-from turnout.messages import Message, Reasoning, ServerTool, Text, ToolCall
+from turnout.messages import Audio, Message, Reasoning, ServerTool, Text, ToolCall
 from turnout.protocols.broken_answers import warn_of_unread
 from turnout.protocols.gemini.media_parts import read_blob, read_file
 from turnout.protocols.gemini.own import keep_own
@@ -39,6 +39,11 @@ RECORDS = ("executableCode", "codeExecutionResult", "toolCall", "toolResponse")
 
 _MEDIA = ("inlineData", "fileData")
 _PLAIN = frozenset({"text", "thought"})
+_SAMPLES = ("audio/l16", "audio/pcm")
+"""Types of sound without a head, of which a stream brings piece after piece: ``audio/L16;codec=pcm;rate=24000``.
+
+Source: https://ai.google.dev/gemini-api/docs/speech-generation.
+"""
 
 
 class _Block:
@@ -52,6 +57,16 @@ class _Block:
         self.extra: dict[str, Any] = {}
 
 
+class _Samples:
+    """Sound without a head while it comes: its pieces joined are one sound."""
+
+    __slots__ = ("media_type", "pieces")
+
+    def __init__(self, media_type: str) -> None:
+        self.media_type = media_type
+        self.pieces: list[bytes] = []
+
+
 class Answer:
     """The message of one candidate while it comes. `chunks` holds what was made since it was last emptied."""
 
@@ -59,7 +74,7 @@ class Answer:
 
     def __init__(self, provider: str) -> None:
         self._provider = provider
-        self._blocks: list[_Block | Part] = []
+        self._blocks: list[_Block | _Samples | Part] = []
         self._call_ids: set[str] = set()
         self._open: _Block | None = None
         self._unread: set[str] = set()
@@ -99,7 +114,9 @@ class Answer:
             parts[last] = msgspec.structs.replace(parts[last], citations=citations)
         return Message("assistant", parts)
 
-    def _build_part(self, block: _Block | Part) -> Part:
+    def _build_part(self, block: _Block | _Samples | Part) -> Part:
+        if isinstance(block, _Samples):
+            return Audio(data=b"".join(block.pieces), media_type=block.media_type)
         if not isinstance(block, _Block):
             return block
         text = "".join(block.pieces)
@@ -179,8 +196,21 @@ class Answer:
         media = read_blob(part[kind], options) if kind == "inlineData" else read_file(part[kind], options)
         if media is None:
             self._unread.add(kind)
+        elif isinstance(media, Audio) and media.data and not options:
+            self._add_sound(media, media.data)
         else:
             self._blocks.append(media)
+
+    def _add_sound(self, sound: Audio, data: bytes) -> None:
+        kind = sound.media_type or ""
+        if not kind.lower().startswith(_SAMPLES):
+            self._blocks.append(sound)
+            return
+        last = self._blocks[-1] if self._blocks else None
+        if not isinstance(last, _Samples) or last.media_type != kind:
+            last = _Samples(kind)
+            self._blocks.append(last)
+        last.pieces.append(data)
 
     def _add_record(self, kind: str, part: dict[str, Any]) -> None:
         self._blocks.append(ServerTool(kind, part))
