@@ -60,6 +60,13 @@ async def pings_alone(wire: Wire, right: Right, rng: random.Random) -> None:
         await wire.send(chunk(b" \n"), pause_s=0.05)
 
 
+async def pings_after_tokens(wire: Wire, right: Right, rng: random.Random) -> None:
+    """Signs of life without an end, after the first words: only a limit on the whole ends it."""
+    await wire.send(right.head("transfer-encoding: chunked") + chunk(right.begun))
+    while True:
+        await wire.send(chunk(b": still here\n\n" if right.is_stream else b" \n"), pause_s=0.05)
+
+
 async def split_everywhere(wire: Wire, right: Right, rng: random.Random) -> None:
     """Letters of several bytes, cut within them."""
     data = right.body.replace(b"chatcmpl-1", "chatcmpl-é€🚂".encode())
@@ -145,6 +152,8 @@ BROKEN = [
           "APITimeoutError (idle)", 1, emits=True, timeouts=TIMEOUTS),
     Fault("pings and no token", "Stream", pings_alone, "APITimeoutError (total)", "APITimeoutError (first_chunk)", 1,
           timeouts=TIMEOUTS),
+    Fault("pings after the first tokens", "Stream", pings_after_tokens, "APITimeoutError (total)",
+          "APITimeoutError (total)", 1, emits=True, timeouts=TIMEOUTS, has_total=True),
 ]  # fmt: skip
 
 FAULTS = [
