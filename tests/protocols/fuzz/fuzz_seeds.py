@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from feature_requests import FEATURES, PNG
 
-from turnout.messages import Image, Message, Reasoning, Refusal, ServerTool, Text, ToolCall
+from turnout.messages import Audio, Image, Message, Reasoning, Refusal, ServerTool, Text, ToolCall
 from turnout.responses import ModelResponse, TokenLogprob
 from turnout.usage import Usage
 
@@ -38,6 +38,8 @@ RESPONSES = [
                 ToolCall("c1", "f", {"a": [1, {"b": None}]}),
                 ToolCall("c2", "g", {}, "{broken"),
                 Image(data=PNG),
+                Text("Spoken.", {"openai_chat@p": {"audio": {"id": "audio_1", "expires_at": 4102444800}}}),
+                Audio(data=b"RIFF0000WAVEfmt ", media_type="audio/wav"),
             ],
         ),
         finish_reason="tool_calls",
@@ -63,8 +65,38 @@ STREAM_EVENTS: dict[str, list[list[dict[str, Any]]]] = {
             {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]},
             {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}},
             {"error": {"message": "late", "code": 500}},
+        ],
+        [
+            {"choices": [{"index": 0, "delta": {"role": "assistant", "content": None, "audio": {"id": "audio_1"}}}]},
+            {"choices": [{"index": 0, "delta": {"audio": {"transcript": "All "}}}]},
+            {"choices": [{"index": 0, "delta": {"audio": {"data": "AQIDBA=="}}}]},
+            {"choices": [{"index": 0, "delta": {"audio": {"transcript": "aboard!", "data": "BQYH"}}}]},
+            {"choices": [{"index": 0, "delta": {"audio": {"data": "CAk"}}}]},
+            {"choices": [{"index": 0, "delta": {"audio": {"expires_at": 4102444800}}, "finish_reason": "stop"}]},
+        ],
+    ],
+    "openai_responses": [
+        [
+            {"type": "response.created", "response": {"id": "r"}},
+            {"type": "response.audio.transcript.delta", "delta": "All aboard!"},
+            {"type": "response.audio.delta", "delta": "AQIDBA=="},
+            {
+                "type": "response.completed",
+                "response": {
+                    "status": "completed",
+                    "output": [
+                        {
+                            "type": "message",
+                            "id": "m",
+                            "content": [
+                                {"type": "output_audio", "data": "AQIDBA==", "transcript": "All aboard!"},
+                            ],
+                        },
+                    ],
+                },
+            },
         ]
-    ]
+    ],
 }
 """Streams of a kind that turnout reads and does not write."""
 
