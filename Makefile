@@ -144,7 +144,7 @@ lock: ## write requirements/dev.txt anew: every development tool with its versio
 
 .PHONY: clean
 clean: ## remove all that these targets made (not the embedded model: it is in your cache)
-	@rm -rf .venv .venv-* dist build htmlcov .coverage .coverage.* .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .venv-* benchmarks/.venvs dist build htmlcov .coverage .coverage.* .ruff_cache .pytest_cache .hypothesis
 	@find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- the virtual environment ----------------------------------------------------------------------------------------
