@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from typing import Any
 
@@ -147,4 +148,30 @@ async def test_many_that_are_cancelled_at_any_moment_harm_nobody_else(host: Host
                 group.create_task(patient())
                 group.create_task(hasty(number))
         assert wrong == []
+        await transport.aclose()
+
+
+@pytest.mark.parametrize("way", ["receive", "read"])
+async def test_a_cancelled_wait_closes_the_connection_though_the_response_is_kept(host: Host, way: str) -> None:
+    left = threading.Event()
+
+    async def play(wire: Wire) -> None:
+        await wire.send(CHUNKED + chunk(b"one"))
+        await wire.hold()
+        left.set()
+
+    transport = HTTPTransport()
+    async with host.site() as site:
+        site.script = [play]
+        response = await transport.send(ask(site.url))
+        if way == "receive":
+            assert await response.receive(60) == b"one"
+        waiting = asyncio.create_task(getattr(response, way)(60))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        assert waiting.cancelled()
+        assert await asyncio.to_thread(left.wait, 60)
+        with pytest.raises(StreamClosedError):
+            await response.read(60)
         await transport.aclose()
