@@ -9,8 +9,8 @@ import jsonschema
 import msgspec
 import pytest
 
-from adaptation_routes import SCHEMA, TIME, WEATHER
-from turnout.adaptation.foreign import leave_out_foreign
+from adaptation_routes import SCHEMA, TIME, WEATHER, route
+from turnout.adaptation.foreign import leave_out_foreign, leave_out_untaken
 from turnout.adaptation.instructions import (
     add_instruction,
     answered_tools,
@@ -22,7 +22,8 @@ from turnout.adaptation.instructions import (
     tool_instructions,
     uses_tools,
 )
-from turnout.messages import Image, Message, Reasoning, ServerTool, Text, ToolCall, ToolResult
+from turnout.catalog.types import Model
+from turnout.messages import Audio, Image, Message, Reasoning, ServerTool, Text, ToolCall, ToolResult
 from turnout.requests import OutputSpec, ToolSpec
 
 PNG = Image(data=b"\x89PNG\r\n\x1a\n")
@@ -187,3 +188,22 @@ def test_parts_that_only_their_maker_understands_go_to_no_other() -> None:
     own = [*user, made("Hi"), made("Hi", Reasoning("hm"))]
     assert leave_out_foreign(own, "a") is own
     assert leave_out_foreign(own, "b")[0] is user[0]
+
+
+def test_media_that_a_model_made_and_does_not_take_stay_out() -> None:
+    there = route()
+    there.facts = Model(id="host/m", input_modalities=("text", "image"), supports_attachments=True)
+    sound = Audio(data=b"ID3")
+    made = Message("assistant", [PNG, sound, Text("Hi")], provider="a")
+    alone = Message("assistant", [sound], provider="a")
+    user, nobodys = Message.user("Listen", sound), Message.assistant(sound)
+    assert leave_out_untaken([user, made, alone, nobodys], there) == [
+        user,
+        Message("assistant", [PNG, Text("Hi")], provider="a"),
+        nobodys,
+    ]
+    plain = [user, nobodys, Message("assistant", [PNG], provider="a")]
+    assert leave_out_untaken(plain, there) is plain
+    there.facts = None
+    unknown = [made]
+    assert leave_out_untaken(unknown, there) is unknown

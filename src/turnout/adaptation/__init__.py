@@ -4,8 +4,8 @@
 that turns the answer back into what was asked for. Nothing here depends on a wire format, and nothing is sent.
 """
 
-from turnout.adaptation.foreign import leave_out_foreign
+from turnout.adaptation.foreign import leave_out_foreign, leave_out_untaken
 from turnout.adaptation.plan import Adapted, adapt
 from turnout.adaptation.rewriter import Rewriter
 
-__all__ = ["Adapted", "Rewriter", "adapt", "leave_out_foreign"]
+__all__ = ["Adapted", "Rewriter", "adapt", "leave_out_foreign", "leave_out_untaken"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from turnout.adaptation import Adapted, adapt, leave_out_foreign
+from turnout.adaptation import Adapted, adapt, leave_out_foreign, leave_out_untaken
 from turnout.call.spec import merge_request
 from turnout.messages import Media, Refusal, Text, ToolCall, ToolResult
 from turnout.routing.capabilities import check_request
@@ -28,24 +28,29 @@ async def prepare(
 ) -> tuple[ModelRequest, list[Warning]]:
     """Return the request of `call` for one candidate, with what the caller should know of it.
 
-    What only another provider understands is left out, and URLs that the provider does not take are fetched. Raises
-    `UnsupportedFeatureError` for a request that the catalog says the model cannot take.
+    What only another provider understands is left out, so is what a model made and this one does not take; URLs that
+    the provider does not take are fetched. Raises `UnsupportedFeatureError` for a request that the catalog says the
+    model cannot take.
     """
     request = merge_request(call.request, candidate)
     if request.task != "chat":
         return request, []
-    kinds = {type(part) for message in request.messages for part in message.content}
+    kinds = _list_kinds(request)
+    if not kinds <= _UNDERSTOOD:
+        messages = leave_out_untaken(leave_out_foreign(request.messages, route.maker), route)
+        if messages is not request.messages:
+            request = structs.replace(request, messages=messages)
+            kinds = _list_kinds(request)
     warnings = check_request(request, route, check=call.check, emulates_tools=True, kinds=kinds)
-    if kinds <= _UNDERSTOOD:
-        return request, warnings
-    messages = leave_out_foreign(request.messages, route.maker)
-    if messages is not request.messages:
-        request = structs.replace(request, messages=messages)
-    if any(issubclass(kind, Media) for kind in kinds):
+    if not kinds <= _UNDERSTOOD and any(issubclass(kind, Media) for kind in kinds):
         from turnout.call.media import FetchedMedia, inline_media  # here: most calls have none
 
         request = await inline_media(request, route, runtime.transport, call.fetched or FetchedMedia())
     return request, warnings
+
+
+def _list_kinds(request: ModelRequest) -> set[type[Part]]:
+    return {type(part) for message in request.messages for part in message.content}
 
 
 def fit(request: ModelRequest, route: Route, refused: frozenset[str]) -> Adapted:

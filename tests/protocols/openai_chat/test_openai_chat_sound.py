@@ -19,7 +19,7 @@ from turnout import Agent, ModelConfig
 from turnout.call.stream import as_chunks
 from turnout.chunks import TextDelta
 from turnout.errors import InvalidInputError
-from turnout.memory import Memory, SQLiteStore
+from turnout.memory import InMemoryStore, Memory, SQLiteStore
 from turnout.messages import Audio, Message, Text, ToolCall
 from turnout.protocols.openai_chat import (
     StreamRenderer,
@@ -353,3 +353,14 @@ async def test_an_agent_keeps_the_sound_in_its_thread(provider, tmp_path):
     assert one["audio"] == {"voice": "cedar", "format": "pcm16"}
     assert (one["modalities"], one["stream"]) == (["text", "audio"], True)
     assert two["messages"][1] == {"role": "assistant", "content": None, "audio": {"id": "audio_1"}}
+
+
+async def test_a_model_that_takes_no_sound_goes_on_with_the_words(provider):
+    provider.script(reply(render_response(SERVED)))
+    speaker = ModelConfig(id="m", url=provider.url, api_key="k")
+    agent = Agent(model=speaker, memory=Memory(InMemoryStore()))
+    await agent.generate("Speak", thread="t")
+    result = await agent.generate("Again", thread="t", model="ovhcloud/gpt-oss-120b")
+    assert result.response.warnings == []
+    said = msgspec.json.decode(provider.requests[1].body)["messages"][1]
+    assert said == {"role": "assistant", "content": "All aboard!"}
