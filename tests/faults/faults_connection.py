@@ -6,7 +6,7 @@ import asyncio
 import random
 from functools import partial
 
-from fault_answers import Right, answer_rightly, head
+from fault_answers import Right, answer_rightly, chunk, head
 from fault_kinds import CONNECT_TIMEOUTS, TIMEOUTS, Fault
 from fault_site import Wire
 
@@ -80,9 +80,12 @@ async def until_goodbye(wire: Wire, right: Right, rng: random.Random) -> None:
     wire.writer.close()
 
 
-async def garbage_record(wire: Wire, right: Right, rng: random.Random) -> None:
+async def garbage_record(wire: Wire, right: Right, rng: random.Random, *, until_close: bool = False) -> None:
     """Begin an answer, then send bytes past TLS."""
-    await wire.send(right.head("transfer-encoding: chunked") + b"%x\r\n" % len(right.begun) + right.begun + b"\r\n")
+    if until_close:
+        await wire.send(right.head("connection: close") + right.begun)
+    else:
+        await wire.send(right.head("transfer-encoding: chunked") + chunk(right.begun))
     await asyncio.sleep(0.01 * wire.site.patience)
     raw = wire.writer.transport._ssl_protocol._transport  # type: ignore[attr-defined]
     raw.write(b"\x17\x03\x03\x00\x30" + rng.randbytes(48))
@@ -157,6 +160,8 @@ TLS = [
     Fault("TLS: ended without close_notify", "TLS", end_without_goodbye, LOST, CUT, emits=True, tls="good"),
     Fault("TLS: until close, with close_notify", "TLS", until_goodbye, "answer", "answer", tls="good"),
     Fault("TLS: a record that is not authentic", "TLS", garbage_record, LOST, CUT, emits=True, tls="good"),
+    Fault("TLS: a record that is not authentic, until close", "TLS",
+          partial(garbage_record, until_close=True), LOST, CUT, emits=True, tls="good"),
     Fault("TLS: reset after the request", "TLS", reset, LOST, LOST, is_lost_unanswered=True, tls="good"),
 ]  # fmt: skip
 
