@@ -12,12 +12,17 @@ from typing import Any
 import pytest
 from vendor_answers import VARIABLES, answer_as_vendor
 
-from provider import Exchange, Provider, Reply, answer, events, reply, stream
+from provider import Exchange, Provider, Reply, answer, event, events, reply, stream
 from tool_replies import call, calls, streamed_calls
 from turnout.agent.runtime import default_runtime
 from turnout.routing.hosts import base_url_variable
 
-PROVIDERS = {"ovhcloud": "OVHCLOUD_API_KEY", "mistral": "MISTRAL_API_KEY", "groq": "GROQ_API_KEY"}
+PROVIDERS = {
+    "ovhcloud": "OVHCLOUD_API_KEY",
+    "mistral": "MISTRAL_API_KEY",
+    "groq": "GROQ_API_KEY",
+    "openrouter": "OPENROUTER_API_KEY",
+}
 """The providers that pages call, with the variables of their keys."""
 
 WORDS = {"name": "Ada Lovelace", "city": "Paris", "to": "ada@example.com", "text": "Hello!"}
@@ -44,6 +49,9 @@ async def answer_as_asked(exchange: Exchange) -> None:
     if await answer_as_vendor(exchange):
         return
     body = exchange.request.json
+    if "audio" in body:
+        await stream(SPOKEN)(exchange)
+        return
     await (_embed(body) if "input" in body else _chat(body))(exchange)
 
 
@@ -105,6 +113,13 @@ PICTURE = {
     "data": [{"b64_json": b64encode(FILES["cat.png"]).decode()}],
     "usage": {"input_tokens": 9, "output_tokens": 1000, "total_tokens": 1009},
 }
+SPOKEN = [
+    event({"role": "assistant", "audio": {"id": "audio_1"}}),
+    event({"audio": {"transcript": "All aboard!"}}),
+    *[event({"audio": {"data": b64encode(bytes(12000)).decode()}})] * 4,
+    event({"audio": {"expires_at": 4102444800}}, "stop"),
+    b"data: [DONE]\n\n",
+]
 HEARD = {
     "text": "All aboard!",
     "duration": 1.5,
