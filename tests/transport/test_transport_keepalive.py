@@ -235,6 +235,35 @@ async def test_a_cancelled_request_in_the_queue_swallows_no_slot(serve) -> None:
     assert await asyncio.wait_for(fetch(transport, server.url), 5) == b"ok"
 
 
+async def test_a_connection_given_in_the_moment_of_a_cancellation_goes_to_the_next(serve, monkeypatch) -> None:
+    is_full = threading.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await asyncio.to_thread(is_full.wait, 10)
+        await peer.answer()
+        await answer_always(peer)
+
+    server = serve(script)
+    transport = HTTPTransport(max_connections_per_host=1)
+    cancelled: list[asyncio.Task[bytes]] = []
+    release = Pool.release
+
+    def release_and_cancel(pool, connection) -> None:
+        release(pool, connection)
+        while cancelled:
+            cancelled.pop().cancel()
+
+    monkeypatch.setattr(Pool, "release", release_and_cancel)
+    first, second, third = (asyncio.create_task(fetch(transport, server.url)) for _ in range(3))
+    await eventually(lambda: len(server.requests) == 1)
+    cancelled.append(second)
+    is_full.set()
+    assert await asyncio.wait_for(asyncio.gather(first, third), 10) == [b"ok", b"ok"]
+    assert second.cancelled()
+    assert server.connections == 1
+
+
 async def test_a_failed_connection_gives_its_slot_to_the_next(serve) -> None:
     transport = HTTPTransport(max_connections_per_host=1)
     results = await asyncio.gather(*(fetch(transport, "http://127.0.0.1:1") for _ in range(4)), return_exceptions=True)
