@@ -284,8 +284,23 @@ def test_a_client_of_the_sdk_reads_streamed_sound(provider):
                 sounds += [choice.delta.audio] if choice.delta.audio else []
     (sound,) = sounds
     assert (text, sound.data, sound.expires_at) == ("All aboard!", b64(WAV), LATER)
+    assert sound.transcript == "All aboard!"
     told = {"role": "assistant", "content": text, "audio": {"id": sound.id}}
     assert parse_messages([told])[0] == Message.assistant(Text("All aboard!", own(expires_at=LATER)))
+
+
+def test_the_streams_of_the_sdk_put_the_sound_together(provider):
+    renderer = StreamRenderer(model="m")
+    provider.script(stream_reply([renderer.feed(as_chunks(SERVED)) + renderer.finish(SERVED)]))
+    ask: list[Any] = [{"role": "user", "content": "Hi"}]
+    with (
+        openai.OpenAI(base_url=provider.url, api_key="k", max_retries=0) as client,
+        client.chat.completions.stream(model="m", messages=ask) as told,
+    ):
+        message = told.get_final_completion().choices[0].message
+    assert message.audio is not None
+    assert (message.content, message.audio.transcript, message.audio.data) == ("All aboard!", "All aboard!", b64(WAV))
+    assert parse_messages([message.model_dump()])[0] == Message.assistant(Text("All aboard!", own(expires_at=LATER)))
 
 
 def test_sound_of_another_wire_is_served_as_well():

@@ -146,8 +146,8 @@ class StreamRenderer:
             return self._take()
         rest = _render_rest(response)
         sound = render_sound(response.message.content)[0]
-        if sound is not None:  # its words were told as text
-            rest["audio"] = {name: value for name, value in sound.items() if name != "transcript"}
+        if sound is not None:  # its words were told as text, and are told again for clients that look for them here
+            rest["audio"] = sound
         if rest or not self._is_begun:
             self._tell(rest)
         self._is_ended = True
