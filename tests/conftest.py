@@ -50,6 +50,15 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have to tell though they passed, from other processes too: ``record_property("told", text)``."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            for name, text in report.user_properties if report.when == "call" else ():
+                if name == "told":
+                    terminalreporter.write_line(f"{report.nodeid.partition('::')[0]}: {text}")
+
+
 @pytest.fixture(autouse=True)
 def planted_keys_stay_hidden(tmp_path: Path) -> Iterator[None]:
     """Fail a test that lets a planted key out."""

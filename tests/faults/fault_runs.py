@@ -300,7 +300,7 @@ def is_the_machines(cell: Cell) -> bool:
     )
 
 
-async def find_wrong(cells: list[Cell]) -> list[str]:
+async def find_wrong(cells: list[Cell], tell: Callable[[str], object] = print) -> list[str]:
     """Run `cells`, and return what is wrong with them.
 
     Some faults need a pause or a time limit, and a machine may be too busy for it: what went wrong so that this may be
@@ -311,8 +311,8 @@ async def find_wrong(cells: list[Cell]) -> list[str]:
     suspicious = [cell for cell in cells if judge(cell)]
     again = [cell.again(patience=8) for cell in suspicious if is_the_machines(cell) for _ in range(3)]
     await run_all(again, 4)
-    tell = [told for cell in suspicious for told in _describe(cell)]
-    print("\n".join([f"{len(suspicious)} of {len(cells)} cells ended wrongly at first", *tell]))
+    at_first = [told for cell in suspicious for told in _describe(cell)]
+    tell("\n".join([f"{len(suspicious)} of {len(cells):,} cells ended wrongly at first", *at_first]))
     for_good = [cell for cell in suspicious if not is_the_machines(cell)]
     return [told for cell in (*for_good, *again) for told in _describe(cell)]
 

@@ -7,6 +7,7 @@ import gc
 import os
 import re
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 from fault_list import FAULTS
@@ -19,16 +20,20 @@ WANTED = int(os.environ.get("TURNOUT_FAULTS", "0"))
 """At least so many faults are injected: the matrix is run again, with other cuts and pauses, until it is done."""
 
 
-async def test_every_fault_in_every_kind_of_call(host: Host, contexts: dict[str, ssl.SSLContext]) -> None:
+async def test_every_fault_in_every_kind_of_call(
+    host: Host, contexts: dict[str, ssl.SSLContext], record_property: Callable[[str, object], None]
+) -> None:
     descriptors, injected, rounds = _count_descriptors(), 0, 0
     wrong: list[str] = []
+    told: list[str] = []
     while not rounds or injected < WANTED:
         cells = [Cell(fault, kind, host, contexts, rounds) for fault in FAULTS for kind in KINDS]
-        wrong += await find_wrong(cells)
+        wrong += await find_wrong(cells, told.append)
         injected += sum(cell.outcome.injected for cell in cells)
         rounds += 1
         print(f"\n{show(cells)}")
-    print(f"\n{injected:,} faults injected in {rounds} rounds of {len(FAULTS)} faults x {len(KINDS)} kinds of call")
+    count = f"{injected:,} faults injected in {rounds} rounds of {len(FAULTS)} faults x {len(KINDS)} kinds of call"
+    record_property("told", "\n".join([count, *told]))
     assert wrong == [], "\n".join(wrong)
     gc.collect()
     await asyncio.sleep(0.01)
