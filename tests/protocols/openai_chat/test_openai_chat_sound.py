@@ -191,6 +191,14 @@ def test_sound_that_is_no_base64_is_a_warning(data):
     assert response.text == "x"
 
 
+@pytest.mark.parametrize("until", [1e300, -1, "soon", None, True, 2**53])
+def test_a_time_that_is_none_is_not_kept(until):
+    """A number that no JSON could hold again would break the thread that keeps it."""
+    response = whole(content=None, audio={"id": "audio_1", "data": b64(WAV), "expires_at": until, "transcript": "A"})
+    assert response.message.content[1] == Text("A", own())
+    assert write(response.message)[0]["audio"] == {"id": "audio_1"}
+
+
 def test_base64_in_lines_is_read():
     text = b64(WAV)
     response = whole(content=None, audio={"data": f"{text[:10]}\r\n{text[10:]}\n"})

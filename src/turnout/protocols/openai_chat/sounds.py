@@ -31,6 +31,7 @@ _FIELD = "audio"
 _TO_SPARE_S = 30
 """So long before its end an id is not sent any more: the request takes its time, and clocks differ."""
 
+_LAST_TIME = 2**53
 _Dict = dict[str, Any]
 
 
@@ -50,7 +51,7 @@ class Sound:
     def add(self, piece: _Dict) -> None:
         """Take in the `audio` of one event, or of a whole message."""
         self.id = self.id or as_text(piece.get("id")) or ""
-        self._expires_at = as_count(piece.get("expires_at")) or self._expires_at
+        self._expires_at = _read_time(piece.get("expires_at")) or self._expires_at
         data = as_text(piece.get("data"))
         if data:
             self._add_data(data)
@@ -63,10 +64,7 @@ class Sound:
 
     def own(self, provider: str) -> dict[str, _Dict]:
         """Return the `provider_options` of what stands for this sound: its id, which goes back to `provider` alone."""
-        if not self.id:
-            return {}
-        until = {"expires_at": self._expires_at} if self._expires_at else {}
-        return keep_own({_FIELD: {"id": self.id, **until}}, provider)
+        return _keep(self.id, self._expires_at, provider)
 
     def build(self, provider: str) -> Audio | None:
         """Return the part; `None` where no sound came. `close` was called before."""
@@ -89,6 +87,19 @@ class Sound:
             self._data += b64decode(written, validate=True)
         except (BinasciiError, ValueError):
             self.is_broken = True
+
+
+def _keep(identity: str | None, expires_at: int | None, provider: str | None) -> dict[str, _Dict]:
+    if not identity:
+        return {}
+    until = {"expires_at": expires_at} if expires_at else {}
+    return keep_own({_FIELD: {"id": identity, **until}}, provider)
+
+
+def _read_time(value: object) -> int | None:
+    """Return a time in seconds since 1970; `None` for one that no JSON could hold again."""
+    told = as_count(value)
+    return told if told is not None and told < _LAST_TIME else None
 
 
 def _find_type(data: bytes) -> str:
@@ -145,9 +156,9 @@ def parse_sound(told: _Dict, provider: str | None) -> Text:
     written = as_text(told.get("id")) or ""
     found = unseal("", written)
     if found is None:
-        state = {name: told[name] for name in ("id", "expires_at") if told.get(name)}
-        return Text(as_text(told.get("transcript")) or "", keep_own({_FIELD: state}, provider) if written else {})
+        own = _keep(written, _read_time(told.get("expires_at")), provider)
+        return Text(as_text(told.get("transcript")) or "", own)
     details = found.details or []
-    state = dict(details[0]) if details and is_object(details[0]) else {}
-    words = as_text(state.pop("transcript", None)) or ""
-    return Text(words, keep_own({_FIELD: state}, found.provider) if state.get("id") else {})
+    state = details[0] if details and is_object(details[0]) else {}
+    own = _keep(as_text(state.get("id")), _read_time(state.get("expires_at")), found.provider)
+    return Text(as_text(state.get("transcript")) or "", own)
