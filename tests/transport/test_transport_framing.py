@@ -172,6 +172,8 @@ async def test_repeated_headers_are_joined_and_looked_up_in_any_case(serve, tran
         (b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "transfer coding 'gzip, chunked'"),
         (b"HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n", "switches to another protocol"),
         (b"HTTP/1.1 101 Switching\r\n\r\n", "switches to another protocol"),
+        (b"HTTP/1.1 099 Odd\r\n\r\n", "99 is no status"),
+        (b"HTTP/1.1 000 Odd\r\ncontent-length: 2\r\n\r\nok", "0 is no status"),
         (b"", "closed by the server before an answer"),
         (b"HTTP/1.1 200 OK\r\ncontent-", "closed by the server within the head"),
     ],

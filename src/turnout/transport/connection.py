@@ -306,6 +306,8 @@ class Connection(asyncio.Protocol):
         if status < 200:
             if status == 101:
                 raise ValueError("it switches to another protocol")
+            if status < 100:
+                raise ValueError(f"{status} is no status")
             self._heads_due.append(None)  # an interim answer: another one follows
             return
         headers = build_headers(self._header_names, self._header_values)
