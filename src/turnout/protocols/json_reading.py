@@ -33,7 +33,7 @@ def read_json(data: bytes) -> Any:
     Raises `UnreadableJSONError`, also for what is nested more than 500 levels deep.
     """
     is_cut = False
-    if _is_too_deep(data):
+    if is_too_deep(data):
         raise UnreadableJSONError(is_cut=False)
     try:
         return msgspec.json.decode(data)
@@ -47,8 +47,11 @@ def read_json(data: bytes) -> Any:
         raise UnreadableJSONError(is_cut=is_cut) from None
 
 
-def _is_too_deep(data: bytes) -> bool:
-    """Tell it beforehand: a finaliser that runs while a reader is near the limit of recursion would fail."""
+def is_too_deep(data: bytes) -> bool:
+    """Whether JSON is nested more than 500 levels deep.
+
+    It is told beforehand: a finaliser that runs while a reader is near the limit of recursion would fail.
+    """
     if data.count(b"[") + data.count(b"{") <= _MAX_DEPTH:
         return False
     depth = 0

@@ -310,7 +310,7 @@ def test_an_event_that_breaks_off_is_one_only_when_another_follows():
 def test_a_body_of_many_blocks_or_of_great_depth_is_read_in_time():
     many = b'{"content":[' + b",".join([b"{}"] * 100_000) + b'],"stop_reason":"end_turn"}'
     assert len(decode(many, make_route()).message.content) == 100_000
-    deep = b'{"content":[{"type":"tool_use","id":"a","name":"f","input":' + b'{"a":' * 500 + b"1" + b"}" * 500 + b"}]}"
+    deep = b'{"content":[{"type":"tool_use","id":"a","name":"f","input":' + b'{"a":' * 400 + b"1" + b"}" * 400 + b"}]}"
     assert decode(deep, make_route()).tool_calls
     with pytest.raises(ResponseError):
         decode(b'{"content":' + b"[" * 100_000, make_route())

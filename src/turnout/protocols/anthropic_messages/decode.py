@@ -9,7 +9,7 @@ from turnout.protocols.anthropic_messages.stream import StreamDecoder
 from turnout.protocols.anthropic_messages.wire import Body, convert_body, read_body
 from turnout.protocols.error_bodies import read_hidden_report, read_report
 from turnout.protocols.errors import error_from_report
-from turnout.protocols.json_reading import is_object, try_read_json
+from turnout.protocols.json_reading import is_object, is_too_deep, try_read_json
 
 if TYPE_CHECKING:
     from turnout.responses import ModelResponse
@@ -25,7 +25,7 @@ def decode(body: bytes, route: Route) -> ModelResponse:
     stands for.
     """
     try:
-        told = read_body(body)
+        told = _read_leniently(body, route) if is_too_deep(body) else read_body(body)
     except (ValueError, RecursionError):
         told = _read_leniently(body, route)
     if told.error or told.content is None:
