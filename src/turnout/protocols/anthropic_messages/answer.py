@@ -23,7 +23,7 @@ from turnout.chunks import (
 )
 from turnout.messages import Message, Part, Reasoning, ServerTool, Text, ToolCall
 from turnout.protocols.anthropic_messages.outgoing import CONTAINER
-from turnout.protocols.anthropic_messages.own import keep_own
+from turnout.protocols.anthropic_messages.own import OWN
 from turnout.protocols.json_reading import as_text, is_object, objects, read_object, write_again
 from turnout.protocols.tool_calls import claim_call_id, read_call
 
@@ -205,7 +205,7 @@ class Answer:
             call = ToolCall(block.id, name, given)
         else:
             call = read_call(block.id, name, written or as_text(given) or "")
-        return msgspec.structs.replace(call, provider_options=keep_own(extra, self._provider)) if extra else call
+        return msgspec.structs.replace(call, provider_options=OWN.keep(extra, self._provider)) if extra else call
 
     def _build_part(self, block: Block) -> Part | None:
         if block.kind == "text":

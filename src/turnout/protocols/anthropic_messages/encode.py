@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from turnout.errors import InvalidInputError
 from turnout.protocols import EncodedRequest
 from turnout.protocols.anthropic_messages.outgoing import write_conversation
-from turnout.protocols.anthropic_messages.own import read_own
+from turnout.protocols.anthropic_messages.own import OWN
 from turnout.protocols.anthropic_messages.settings import find_limit, settle_thinking, write_settings
 from turnout.protocols.anthropic_messages.variants import (
     API_VERSION,
@@ -19,6 +19,7 @@ from turnout.protocols.anthropic_messages.variants import (
 )
 from turnout.protocols.json_reading import is_array
 from turnout.protocols.json_values import check_value, write_body
+from turnout.protocols.setting_fields import check_stream
 from turnout.protocols.wire_fields import WireFields, leave_out
 from turnout.requests import merge_deep
 
@@ -66,7 +67,7 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         translated |= {"output_config", "response_format"}
     if refused:
         leave_out(body, refused, warnings)
-    options = read_own(request, route.maker)
+    options = OWN.read(request, route.maker)
     if options:
         body = _merge_options(body, options, request)
     settle_thinking(body, warnings)
@@ -117,10 +118,7 @@ def _write_body(
 def _merge_options(body: dict[str, Any], options: dict[str, Any], request: ModelRequest) -> dict[str, Any]:
     where = "provider_options"
     check_value(options, where)
-    if "stream" in options and options["stream"] is not request.stream:
-        raise InvalidInputError(
-            f"{where}.stream: cannot be set here: call `stream` for a stream, `generate` for a whole answer"
-        )
+    check_stream(options, request, where)
     options = {name: value for name, value in options.items() if name != "stream"}
     tools = options.get("tools")
     if is_array(tools) and "tools" in body:

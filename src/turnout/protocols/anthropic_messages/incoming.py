@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from turnout.messages import File, Image, Message, Part, Reasoning, ServerTool, Text, ToolCall, ToolResult
-from turnout.protocols.anthropic_messages.own import keep_own
+from turnout.protocols.anthropic_messages.own import OWN
 from turnout.protocols.json_reading import as_text, is_array, is_object, objects
 from turnout.protocols.request_reading import take_list, take_object, take_text, wrong
 from turnout.protocols.sealing import unseal
@@ -58,7 +58,7 @@ def parse_messages(value: object) -> list[Message]:
             parsed += _split([_parse_block(block, f"{where}.content[{at}]", names) for at, block in enumerate(blocks)])
         elif role == "system":  # in its place, as the newest models take it
             parts = [_parse_block(block, f"{where}.content[{at}]", names) for at, block in enumerate(blocks)]
-            parsed.append(Message("system", parts, provider_options=keep_own({"role": "system"})))
+            parsed.append(Message("system", parts, provider_options=OWN.keep({"role": "system"})))
         else:
             raise wrong(f"{where}.role", f"is {role!r}", "use user or assistant")
     return parsed
@@ -85,7 +85,7 @@ def _parse_block(value: object, where: str, names: dict[str, str]) -> Part:
 
 
 def _parse_text(block: _Dict, where: str) -> Text:
-    return Text(take_text(block, "text", where), keep_own(_find_extra(block, _READ_OF_TEXT)))
+    return Text(take_text(block, "text", where), OWN.keep(_find_extra(block, _READ_OF_TEXT)))
 
 
 def _find_extra(block: _Dict, read: frozenset[str]) -> _Dict:
@@ -102,7 +102,7 @@ def _parse_result(block: _Dict, where: str, names: dict[str, str]) -> ToolResult
             extra["content"] = content
     else:
         text = "" if content is None else take_text(block, "content", where)
-    return ToolResult(identity, text, names.get(identity), block.get("is_error") is True, keep_own(extra))
+    return ToolResult(identity, text, names.get(identity), block.get("is_error") is True, OWN.keep(extra))
 
 
 def _describe(blocks: list[Any]) -> str:
@@ -119,7 +119,7 @@ def _parse_media(block: _Dict, where: str) -> Image | File | None:
     """Return an image or a document; `None` where only this wire knows what it is (a file's id, a list of blocks)."""
     source = take_object(block.get("source"), f"{where}.source")
     title = as_text(block.get("title"))
-    extra = keep_own(_find_extra(block, frozenset({"type", "source", "title"})))
+    extra = OWN.keep(_find_extra(block, frozenset({"type", "source", "title"})))
     kind, is_image = source.get("type"), block["type"] == "image"
     if kind == "text" and not is_image:
         data = take_text(source, "data", f"{where}.source").encode("utf-8", "replace")
@@ -160,7 +160,7 @@ def _parse_call(block: _Dict, where: str) -> ToolCall:
     arguments = given if is_object(given) else {}
     written = given if isinstance(given, str) and given else None
     identity, name = take_text(block, "id", where), take_text(block, "name", where)
-    return ToolCall(identity, name, arguments, written, keep_own(_find_extra(block, _READ_OF_CALL)))
+    return ToolCall(identity, name, arguments, written, OWN.keep(_find_extra(block, _READ_OF_CALL)))
 
 
 def _add_thoughts(parts: list[Part], block: _Dict) -> None:

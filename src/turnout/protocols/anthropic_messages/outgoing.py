@@ -11,7 +11,7 @@ from msgspec import Struct
 from turnout.errors import InvalidInputError
 from turnout.messages import Media, Message, Reasoning, Refusal, Role, ServerTool, Text, ToolCall, ToolResult
 from turnout.protocols.anthropic_messages.media_parts import write_media
-from turnout.protocols.anthropic_messages.own import read_own
+from turnout.protocols.anthropic_messages.own import OWN
 from turnout.protocols.json_reading import is_array, is_object, objects
 from turnout.protocols.json_values import check_value
 from turnout.requests import merge_deep
@@ -51,7 +51,7 @@ class _Writer:
     def add(self, message: Message, where: str) -> None:
         if message.role not in _ROLES:
             raise InvalidInputError(f"{where}.role is {message.role!r}: use one of {', '.join(get_args(Role))}")
-        options = read_own(message, self._provider)
+        options = OWN.read(message, self._provider)
         check_value(options, f"{where}.provider_options")
         if message.name:
             self._warn("dropped_part", f"{where}: the name of who speaks was left out: anthropic_messages has no names")
@@ -119,7 +119,7 @@ class _Writer:
     def _complete(self, written: _Wire, part: Text | Media | ToolResult | ToolCall, where: str) -> _Wire:
         if not part.provider_options:
             return written
-        options = read_own(part, self._provider)
+        options = OWN.read(part, self._provider)
         check_value(options, f"{where}.provider_options")
         return merge_deep(written, options)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from turnout.protocols.anthropic_messages.incoming import parse_messages, parse_system
-from turnout.protocols.anthropic_messages.own import keep_own
+from turnout.protocols.anthropic_messages.own import OWN
 from turnout.protocols.anthropic_messages.rendering import render_error, render_response
 from turnout.protocols.anthropic_messages.stream_rendering import StreamRenderer
 from turnout.protocols.json_reading import as_count, is_object
@@ -52,7 +52,7 @@ def parse_request(body: bytes) -> ParsedRequest:
         output=_parse_output(extra),
         settings=_parse_settings(value, extra, parallel),
         stream=stream,
-        provider_options=keep_own(extra),
+        provider_options=OWN.keep(extra),
     )
     return ParsedRequest(model=model, request=request)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from turnout.protocols.anthropic_messages.effort import write_effort
-from turnout.protocols.anthropic_messages.own import read_own
+from turnout.protocols.anthropic_messages.own import OWN
 from turnout.protocols.json_reading import is_object, objects
 from turnout.protocols.setting_fields import drop_sampling, keep_taken, left_out
 from turnout.requests import ModelSettings
@@ -86,7 +86,7 @@ def _fit_stops(stops: list[str], warnings: list[Warning]) -> list[str]:
 
 def _has_own_thinking(request: ModelRequest, route: Route) -> bool:
     """Whether `provider_options` say themselves how the model is to think."""
-    options = read_own(request, route.maker)
+    options = OWN.read(request, route.maker)
     config = options.get("output_config")
     return "thinking" in options or (is_object(config) and "effort" in config)
 

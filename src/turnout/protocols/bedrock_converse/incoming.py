@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import unquote
 
 from turnout.protocols.bedrock_converse.incoming_messages import parse_messages, parse_system
-from turnout.protocols.bedrock_converse.own import keep_own
+from turnout.protocols.bedrock_converse.own import OWN
 from turnout.protocols.bedrock_converse.settings import NAMES
 from turnout.protocols.json_reading import as_text, is_object, read_object
 from turnout.protocols.request_reading import read_body, take_list, take_object, take_text, wrong
@@ -44,7 +44,7 @@ def parse_request(body: bytes, *, model: str = "", stream: bool = False) -> Pars
         output=_parse_format(value, extra),
         settings=_parse_settings(value, extra),
         stream=stream,
-        provider_options=keep_own(extra),
+        provider_options=OWN.keep(extra),
     )
     return ParsedRequest(model=unquote(model) or as_text(value.get("modelId")) or "", request=request)
 

@@ -10,7 +10,7 @@ import msgspec
 from turnout.errors import InvalidInputError
 from turnout.messages import Message, Part, Reasoning, Refusal, Role, ServerTool, Text, ToolCall, ToolResult
 from turnout.protocols.bedrock_converse.media_parts import KINDS, read_media
-from turnout.protocols.bedrock_converse.own import NAME, keep_own
+from turnout.protocols.bedrock_converse.own import OWN
 from turnout.protocols.json_reading import as_text, is_object, objects
 from turnout.protocols.media_bytes import tidy_base64
 from turnout.protocols.request_reading import take_list, take_object, take_text, wrong
@@ -45,7 +45,7 @@ def _parse_message(item: _Dict, where: str) -> Message:
         extra["role"] = "system"
     if role == "user" and parts and all(isinstance(part, ToolResult) for part in parts):
         role = "tool"
-    return Message(role, parts, provider_options=keep_own(extra))
+    return Message(role, parts, provider_options=OWN.keep(extra))
 
 
 def _parse_blocks(blocks: list[Any], where: str) -> list[Part]:
@@ -66,10 +66,10 @@ def _hold_point(parts: list[Part], block: _Dict) -> bool:
     last = parts[-1]
     if isinstance(last, (Reasoning, Refusal, ServerTool)):
         return False
-    own = last.provider_options.get(NAME, {})
+    own = last.provider_options.get(OWN.wire, {})
     if "cachePoint" in own:
         return False
-    parts[-1] = msgspec.structs.replace(last, provider_options=keep_own({**own, **block}))
+    parts[-1] = msgspec.structs.replace(last, provider_options=OWN.keep({**own, **block}))
     return True
 
 
@@ -87,7 +87,7 @@ def _parse_block(block: _Dict, where: str) -> Part:
         owner = {key: item for key, item in place.items() if key != "uri"} if is_object(place) else {}
         if owner:
             extra["source"] = {"s3Location": owner}
-        part = read_media(kind, holder, keep_own({kind: extra} if extra else {}))
+        part = read_media(kind, holder, OWN.keep({kind: extra} if extra else {}))
     return ServerTool(kind, block) if part is None else part
 
 
@@ -97,7 +97,7 @@ def _parse_guarded(holder: _Dict, _: str) -> Part | None:
     if not is_object(held) or not isinstance(held.get("text"), str):
         return None
     rest = {name: value for name, value in held.items() if name != "text"}
-    return Text(held["text"], keep_own({"guardContent": {"text": rest}}))
+    return Text(held["text"], OWN.keep({"guardContent": {"text": rest}}))
 
 
 def _parse_thought(holder: _Dict, where: str) -> Part | None:
@@ -136,7 +136,7 @@ def _parse_result(holder: _Dict, where: str) -> Part | None:
     extra = {name: value for name, value in holder.items() if name not in ("toolUseId", "content", "status")}
     if len(content) != 1 or not is_object(content[0]) or content[0].keys() != {"text"}:
         extra["content"] = content
-    options = keep_own({"toolResult": extra} if extra else {})
+    options = OWN.keep({"toolResult": extra} if extra else {})
     said = "\n".join([text for text in texts if text])
     identity = take_text(holder, "toolUseId", where)
     return ToolResult(identity, said, is_error=holder.get("status") == "error", provider_options=options)

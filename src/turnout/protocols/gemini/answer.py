@@ -24,7 +24,7 @@ from turnout.chunks import (
 from turnout.messages import Audio, Message, Reasoning, ServerTool, Text, ToolCall
 from turnout.protocols.broken_answers import warn_of_unread
 from turnout.protocols.gemini.media_parts import read_blob, read_file
-from turnout.protocols.gemini.own import keep_own
+from turnout.protocols.gemini.own import OWN
 from turnout.protocols.gemini.sources import Sources
 from turnout.protocols.json_reading import as_text, is_object, objects, write_again
 from turnout.protocols.tool_calls import claim_call_id
@@ -128,7 +128,7 @@ class Answer:
 
     def _own(self, extra: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Return fields as options of a part that go back on this wire, to this provider alone."""
-        return keep_own(extra, self._provider)
+        return OWN.keep(extra, self._provider)
 
     def _add_part(self, part: dict[str, Any]) -> None:
         kind = next((name for name, value in part.items() if is_object(value) and name in _READERS), None)

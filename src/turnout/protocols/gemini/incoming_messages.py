@@ -13,7 +13,7 @@ from turnout.messages import Message, Part, Reasoning, Role, ServerTool, Text, T
 from turnout.protocols.gemini.answer import RECORDS
 from turnout.protocols.gemini.json_schema import camel_keys
 from turnout.protocols.gemini.media_parts import read_blob, read_file
-from turnout.protocols.gemini.own import keep_own
+from turnout.protocols.gemini.own import OWN
 from turnout.protocols.json_reading import is_array, is_object, objects, read_object
 from turnout.protocols.sealing import unseal
 from turnout.protocols.tool_calls import make_call_id
@@ -51,7 +51,7 @@ class MessageReader:
         return Message(role, parts, provider_options=self._own(extra))
 
     def _own(self, extra: _Dict) -> dict[str, _Dict]:
-        return keep_own(extra, self._provider)
+        return OWN.keep(extra, self._provider)
 
     def _read_part(self, part: _Dict, where: str) -> list[Part]:
         if is_object(part.get("functionCall")):

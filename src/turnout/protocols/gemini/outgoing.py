@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from turnout.errors import InvalidInputError
 from turnout.messages import Media, Message, Reasoning, Refusal, Role, ServerTool, Text, ToolCall, ToolResult
 from turnout.protocols.gemini.media_parts import write_media
-from turnout.protocols.gemini.own import read_own
+from turnout.protocols.gemini.own import OWN
 from turnout.protocols.gemini.place import is_vertex, takes_call_ids
 from turnout.protocols.gemini.thinking import thinks_in_levels
 from turnout.protocols.json_reading import is_array, is_object, read_object
@@ -90,7 +90,7 @@ class _Writer:
         self._is_after_result = is_result
 
     def _options_of(self, part: Message | Media | Text | ToolCall | ToolResult, where: str) -> _Wire:
-        options = read_own(part, self._route.maker)
+        options = OWN.read(part, self._route.maker)
         if options:
             check_value(options, f"{where}.provider_options[{self._route.provider!r}]")
         return options

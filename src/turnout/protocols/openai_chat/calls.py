@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from turnout.chunks import ToolCallDelta, ToolCallEnd, ToolCallStart
 from turnout.messages import ToolCall
 from turnout.protocols.json_reading import is_object, read_object
-from turnout.protocols.openai_chat.own import EXTRA, keep_own
+from turnout.protocols.openai_chat.own import EXTRA, OWN
 from turnout.protocols.tool_calls import make_call_id, read_call
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class PendingCall:
             call = ToolCall(self.id, self.name, {"input": written})
         else:
             call = read_call(self.id, self.name, written)
-        return replace(call, provider_options=keep_own({EXTRA: self.extra}, provider)) if self.extra else call
+        return replace(call, provider_options=OWN.keep({EXTRA: self.extra}, provider)) if self.extra else call
 
 
 class _BraceCounter:

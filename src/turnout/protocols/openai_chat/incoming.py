@@ -25,7 +25,7 @@ from turnout.messages import (
 from turnout.protocols.json_reading import is_array, is_object, objects, read_object
 from turnout.protocols.media_bytes import tidy_base64
 from turnout.protocols.openai_chat.media_parts import audio_type
-from turnout.protocols.openai_chat.own import EXTRA, keep_own
+from turnout.protocols.openai_chat.own import EXTRA, OWN
 from turnout.protocols.openai_chat.sounds import parse_sound
 from turnout.protocols.openai_chat.thinking import read_details, read_thinking_part
 from turnout.protocols.sealing import unseal
@@ -263,7 +263,7 @@ def _parse_call(call: object, where: str) -> ToolCall:
     identity, name = _text_of(call, "id", where), _text_of(function, "name", f"{where}.function")
     arguments = function.get("arguments")
     extra = call.get(EXTRA)
-    own = keep_own({EXTRA: extra}) if is_object(extra) and extra else {}
+    own = OWN.keep({EXTRA: extra}) if is_object(extra) and extra else {}
     if is_object(arguments):
         return ToolCall(identity, name, arguments, provider_options=own)
     if arguments is None or arguments == "":

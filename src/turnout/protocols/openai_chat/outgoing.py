@@ -12,7 +12,7 @@ from turnout.errors import InvalidInputError
 from turnout.messages import Audio, Media, Message, Refusal, Role, ServerTool, Text, ToolCall, ToolResult
 from turnout.protocols.json_values import check_value
 from turnout.protocols.openai_chat.media_parts import write_media
-from turnout.protocols.openai_chat.own import read_own
+from turnout.protocols.openai_chat.own import OWN
 from turnout.protocols.openai_chat.sounds import find_sound
 from turnout.protocols.openai_chat.thoughts import write_thoughts
 from turnout.requests import merge_deep, read_options
@@ -192,6 +192,6 @@ def _write_call(call: ToolCall, where: str, route: Route) -> _Wire:
     else:
         arguments = call.invalid_arguments
     wire = {"id": fit_id(call.id, route), "type": "function", "function": {"name": call.name, "arguments": arguments}}
-    own = read_own(call, route.maker)
+    own = OWN.read(call, route.maker)
     check_value(own, f"{where}: fields beside the call of `{call.name}`")
     return merge_deep(wire, own) if own else wire

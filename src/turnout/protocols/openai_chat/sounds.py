@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 from turnout.media import sniff_media_type
 from turnout.messages import Audio, Reasoning, Text
 from turnout.protocols.json_reading import as_count, as_text, is_object
-from turnout.protocols.openai_chat.own import NAME, keep_own
+from turnout.protocols.openai_chat.own import OWN
 from turnout.protocols.sealing import seal, unseal
-from turnout.requests import merge_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +92,7 @@ def _keep(identity: str | None, expires_at: int | None, provider: str | None) ->
     if not identity:
         return {}
     until = {"expires_at": expires_at} if expires_at else {}
-    return keep_own({_FIELD: {"id": identity, **until}}, provider)
+    return OWN.keep({_FIELD: {"id": identity, **until}}, provider)
 
 
 def _read_time(value: object) -> int | None:
@@ -113,7 +112,7 @@ def _find_type(data: bytes) -> str:
 def find_sound(holders: Sequence[OptionsHolder], maker: str) -> tuple[OptionsHolder, str | None] | None:
     """Return which of `holders` stands for a sound of `maker`, and the id; that is `None` where it has expired."""
     for holder in holders:
-        told = merge_options(holder, NAME, f"{NAME}@{maker}").get(_FIELD) if holder.provider_options else None
+        told = OWN.read_kept(holder, maker).get(_FIELD) if holder.provider_options else None
         if is_object(told) and (identity := as_text(told.get("id"))):
             until = as_count(told.get("expires_at"))
             return holder, None if until and until < time.time() + _TO_SPARE_S else identity
@@ -143,7 +142,7 @@ def _find_own(part: Text | Audio) -> tuple[str | None, _Dict] | None:
     for key, fields in part.provider_options.items():
         wire, _, maker = key.partition("@")
         told = fields.get(_FIELD)
-        if wire == NAME and is_object(told):
+        if wire == OWN.wire and is_object(told):
             return maker or None, told
     return None
 

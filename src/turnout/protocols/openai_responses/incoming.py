@@ -20,7 +20,7 @@ from turnout.messages import (
     ToolResult,
 )
 from turnout.protocols.json_reading import as_text, objects
-from turnout.protocols.openai_responses.own import NAME
+from turnout.protocols.openai_responses.own import OWN
 from turnout.protocols.openai_responses.rendering import is_made_here
 from turnout.protocols.request_reading import take_list, take_object, take_text, wrong
 from turnout.protocols.sealing import unseal
@@ -76,7 +76,7 @@ def _parse_made(item: _Dict, where: str) -> list[Part] | None:
 
 def _parse_said(item: _Dict, where: str) -> list[Part]:
     own = _extra(item, "type", "role", "content")
-    options = {NAME: own} if own else {}
+    options = OWN.keep(own)
     content = item.get("content")
     if isinstance(content, str):
         return [Text(content, options)]
@@ -109,7 +109,7 @@ def _parse_call(item: _Dict, where: str) -> Part:
         own["type"] = item["type"]
     else:
         call = read_call(identity, name, take_text(item, "arguments", where))
-    return structs.replace(call, provider_options={NAME: own} if own else {})
+    return structs.replace(call, provider_options=OWN.keep(own))
 
 
 _MADE: dict[str, Callable[[_Dict, str], Part]] = {
@@ -124,14 +124,14 @@ def _parse_given(item: _Dict, where: str) -> Message:
     text = _result_text(item) if as_text(item.get("type")) not in (None, "message") else None
     if text is not None:
         own = _extra(item, "type", "call_id", "output")
-        options = {NAME: own} if own else {}
+        options = OWN.keep(own)
         return Message("tool", [ToolResult(take_text(item, "call_id", where), text, provider_options=options)])
     role = _ROLES.get(str(item.get("role")))
     if role is None:
         raise wrong(f"{where}.role", f"is {item.get('role')!r}", f"use one of {', '.join(_ROLES)}")
     own = _extra(item, "type", "role", "content")
     parts = _parse_content(item.get("content"), f"{where}.content")
-    return Message(role, parts, provider_options={NAME: own} if own else {})
+    return Message(role, parts, provider_options=OWN.keep(own))
 
 
 def _result_text(item: _Dict) -> str | None:
@@ -161,16 +161,16 @@ def _parse_part(part: _Dict, where: str) -> Part:
     kind = take_text(part, "type", where)
     if kind == "input_text":
         own = _extra(part, "type", "text")
-        return Text(take_text(part, "text", where), {NAME: own} if own else {})
+        return Text(take_text(part, "text", where), OWN.keep(own))
     url, name = part.get("image_url"), part.get("filename")
     if kind == "input_image" and isinstance(url, str) and url:
         own = {key: value for key, value in _extra(part, "type", "image_url").items() if (key, value) != _DETAIL}
-        return Image(url=url, provider_options={NAME: own} if own else {})
+        return Image(url=url, provider_options=OWN.keep(own))
     data = part.get("file_data") or part.get("file_url")
     is_url = isinstance(data, str) and (":" in data[:10])
     if kind == "input_file" and isinstance(data, str) and is_url and not part.get("file_id"):
         own = _extra(part, "type", "file_data", "file_url", "filename")
-        return File(url=data, name=name if isinstance(name, str) else None, provider_options={NAME: own} if own else {})
+        return File(url=data, name=name if isinstance(name, str) else None, provider_options=OWN.keep(own))
     return ServerTool(kind, part)
 
 

@@ -13,7 +13,7 @@ from turnout.protocols.json_reading import objects
 from turnout.protocols.json_values import check_value
 from turnout.protocols.openai_chat.outgoing import merge_system_messages
 from turnout.protocols.openai_responses.media_parts import write_media
-from turnout.protocols.openai_responses.own import read_own
+from turnout.protocols.openai_responses.own import OWN
 from turnout.requests import merge_deep, read_options
 from turnout.responses import Warning
 
@@ -61,7 +61,7 @@ def _count_instructions(messages: list[Message], route: Route) -> int:
         carriers = [message, *(part for part in message.content if isinstance(part, Text))]
         name = route.provider
         if message.role != "system" or any(
-            read_options(each, name) or read_own(each, route.maker) for each in carriers
+            read_options(each, name) or OWN.read_kept(each, route.maker) for each in carriers
         ):
             break
         count += 1
@@ -98,7 +98,7 @@ class _Writer:
             written = [{"role": "system", "content": self._write_content(message.content, where)}]
         else:
             written = self._write_said(message, where)
-        own, options = read_own(message, self._route.maker), read_options(message, self._route.provider)
+        own, options = OWN.read_kept(message, self._route.maker), read_options(message, self._route.provider)
         if own or options:
             fields = merge_deep(own, options)
             check_value(fields, f"{where}.provider_options[{self._route.provider!r}]")
@@ -146,7 +146,7 @@ class _Writer:
 
     def _with_fields(self, written: _Wire, part: Text | Media | ToolCall | ToolResult, where: str) -> _Wire:
         """Return `written` with the fields that this wire put beside the part, and over them the caller's own."""
-        own = read_own(part, self._route.maker)
+        own = OWN.read_kept(part, self._route.maker)
         check_value(own, f"{where}: fields of this wire")
         return self._with_options(merge_deep(written, own) if own else written, part, where)
 
@@ -191,7 +191,7 @@ class _Writer:
         return []
 
     def _own(self, part: Text | Media | Refusal) -> _Wire:
-        return {} if isinstance(part, Refusal) else read_own(part, self._route.maker)
+        return {} if isinstance(part, Refusal) else OWN.read_kept(part, self._route.maker)
 
     def _write_message(self, said: list[Text | Refusal], where: str) -> _Wire:
         """Write what the assistant said: in the short form, or as the item that it was."""
@@ -221,7 +221,7 @@ class _Writer:
 
     def _write_call(self, call: ToolCall, where: str) -> _Wire:
         wire: _Wire = {"type": "function_call", "call_id": _fit_id(call.id), "name": call.name}
-        if read_own(call, self._route.maker).get("type") == "custom_tool_call":
+        if OWN.read_kept(call, self._route.maker).get("type") == "custom_tool_call":
             self._custom_calls.add(call.id)
             given = call.arguments.get("input")
             return self._with_fields(wire | {"input": given if isinstance(given, str) else ""}, call, where)

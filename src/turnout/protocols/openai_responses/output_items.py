@@ -10,7 +10,7 @@ from msgspec import structs
 from turnout.messages import Image, Part, Reasoning, Refusal, ServerTool, Text, ToolCall
 from turnout.protocols.json_reading import as_text, is_array, is_object, objects, write_again
 from turnout.protocols.openai_chat.logprobs import read_logprobs
-from turnout.protocols.openai_responses.own import keep_own
+from turnout.protocols.openai_responses.own import OWN
 from turnout.protocols.tool_calls import claim_call_id, read_call
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class MessageItem(Item):
 
     def build(self, provider: str, *, is_stored: bool) -> list[Part]:
         """Return a part for each block that holds something."""
-        options = keep_own(self._extra("type", "role", "content"), provider) if self.id else {}
+        options = OWN.keep(self._extra("type", "role", "content"), provider) if self.id else {}
         parts: list[Part] = []
         for _, block in sorted(self.blocks.items()):
             text = block.text
@@ -180,7 +180,7 @@ class CallItem(Item):
             extra["type"] = self.kind
         else:
             call = read_call(self.call_id, self.name, self.arguments.text)
-        return structs.replace(call, provider_options=keep_own(extra, provider))
+        return structs.replace(call, provider_options=OWN.keep(extra, provider))
 
     def build(self, provider: str, *, is_stored: bool) -> list[Part]:
         """Return the call."""

@@ -10,7 +10,7 @@ import msgspec
 
 from turnout.messages import Image, Reasoning, Refusal, ServerTool, Text, ToolCall
 from turnout.protocols.openai_chat.rendering import error_type
-from turnout.protocols.openai_responses.own import NAME
+from turnout.protocols.openai_responses.own import OWN
 from turnout.protocols.sealing import seal
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def write_arguments(call: ToolCall) -> str:
 def _read_state(part: Text | ToolCall) -> _Dict:
     """Return what this wire put beside a part, whoever spoke it."""
     held: _Dict = {}
-    return next((own for key, own in part.provider_options.items() if key.partition("@")[0] == NAME), held)
+    return next((own for key, own in part.provider_options.items() if key.partition("@")[0] == OWN.wire), held)
 
 
 def _render_image(part: Image, names: ItemNames) -> _Dict:
