@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from turnout import catalog
 from turnout.errors import AuthenticationError
 from turnout.routing.access import say_needs
+from turnout.transport.retry import read_server_time
 
 if TYPE_CHECKING:
     from turnout.errors import APIStatusError
@@ -45,9 +44,9 @@ def _say_key(route: Route) -> str:
 
 def _say_skew(error: APIStatusError) -> str:
     """Say that the clocks differ, where they do: what is signed or granted for a time is refused then."""
-    with suppress(KeyError, ValueError, TypeError, OverflowError):
-        ahead_s = time.time() - parsedate_to_datetime(error.headers["date"]).timestamp()
-        if abs(ahead_s) > _SKEW_S:
-            side = "ahead of" if ahead_s > 0 else "behind"
-            return f"; this machine's clock is {abs(ahead_s) / 60:.0f} min {side} the server's: set it"
-    return ""
+    told = read_server_time(error.headers)
+    ahead_s = 0.0 if told is None else time.time() - told
+    if abs(ahead_s) <= _SKEW_S:
+        return ""
+    side = "ahead of" if ahead_s > 0 else "behind"
+    return f"; this machine's clock is {abs(ahead_s) / 60:.0f} min {side} the server's: set it"

@@ -34,7 +34,7 @@ from turnout.errors import (
 )
 from turnout.messages import Reasoning, ServerTool, Text, ToolCall
 from turnout.responses import Warning
-from turnout.transport.sse import SSEParser
+from turnout.transport.sse import MAX_EVENT_BYTES, SSEParser
 
 if TYPE_CHECKING:
     from turnout.call.dispatch import Dispatch
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from turnout.transport.sse import Event
 
 _LAST_BYTES_S = 0.1
-_MAX_EVENT_BYTES = 16 * 1024 * 1024
 _AWS_STREAM = "vnd.amazon.eventstream"
 
 
@@ -291,7 +290,7 @@ async def _open_reader(exchange: Exchange) -> StreamReader:
 
 def _open_parser(http: HTTPResponse) -> SSEParser | EventStreamParser:
     """Return what reads the events of this answer; few providers send AWS's."""
-    limit: int = getattr(http, "max_event_bytes", _MAX_EVENT_BYTES)  # a transport of the caller's may know of none
+    limit: int = getattr(http, "max_event_bytes", MAX_EVENT_BYTES)  # a transport of the caller's may know of none
     if _AWS_STREAM not in (http.headers.get("content-type") or "").lower():
         return SSEParser(max_event_bytes=limit)
     from turnout.transport.event_stream import EventStreamParser

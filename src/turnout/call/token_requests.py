@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
@@ -17,7 +16,7 @@ from turnout.errors import (
     TurnoutError,
     redact_url,
 )
-from turnout.transport.retry import parse_retry_after
+from turnout.transport.retry import parse_retry_after, read_server_time
 from turnout.transport.seam import HTTPRequest
 from turnout.version import USER_AGENT
 
@@ -61,15 +60,9 @@ async def ask(  # noqa: PLR0917 - one request
     with suppress(ValueError, RecursionError):
         answer = msgspec.json.decode(text)
         if isinstance(answer, dict):
-            return TokenAnswer(cast("dict[str, Any]", answer), _read_moment(response))
+            told = read_server_time(response.headers)  # this machine's clock may go wrong
+            return TokenAnswer(cast("dict[str, Any]", answer), told if told is not None else time.time())
     raise ServerError(f"{redact_url(url)} answered with no JSON object: check that URL", url=url)
-
-
-def _read_moment(response: HTTPResponse) -> float:
-    """Return the time by the server's clock, or by this machine's where it tells none."""
-    with suppress(KeyError, ValueError, TypeError, OverflowError):
-        return parsedate_to_datetime(response.headers["date"]).timestamp()
-    return time.time()
 
 
 def find_secret_transport(transport: Transport) -> Transport:

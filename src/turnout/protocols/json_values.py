@@ -19,6 +19,11 @@ def write_body(body: dict[str, Any]) -> bytes:
         raise
 
 
+def write_headers(*, is_stream: bool) -> dict[str, str]:
+    """Return the headers of a body of JSON; a stream is asked for as server-sent events."""
+    return {"content-type": "application/json", "accept": "text/event-stream" if is_stream else "application/json"}
+
+
 def check_value(value: object, path: str) -> None:
     """Raise `InvalidInputError` naming the place, which begins with `path`, of a value that JSON cannot hold.
 

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from turnout.errors import InvalidInputError
 from turnout.protocols.json_values import check_value
 from turnout.responses import Warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from turnout.requests import ModelRequest
     from turnout.routing.route import Route
+
+
+def check_stream(options: dict[str, Any], request: ModelRequest, where: str) -> None:
+    """Raise `InvalidInputError` where `options`, the caller's at `where`, contradict the call about streaming."""
+    if "stream" in options and options["stream"] is not request.stream:
+        raise InvalidInputError(
+            f"{where}.stream: cannot be set here: call `stream` for a stream, `generate` for a whole answer"
+        )
 
 
 def left_out(name: str, why: str) -> Warning:

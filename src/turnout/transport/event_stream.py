@@ -12,7 +12,7 @@ from zlib import crc32
 import msgspec
 
 from turnout.errors import MalformedStreamError
-from turnout.transport.sse import Event
+from turnout.transport.sse import MAX_EVENT_BYTES, Event
 
 CONTENT_TYPE = "application/vnd.amazon.eventstream"
 """The content type of answers that are event streams."""
@@ -40,7 +40,7 @@ class EventStreamParser:
 
     __slots__ = ("_buffer", "_failure", "_header_bytes", "_max_event_bytes", "_total_bytes")
 
-    def __init__(self, *, max_event_bytes: int = 16 * 1024 * 1024) -> None:
+    def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._max_event_bytes = max_event_bytes
         self._buffer = bytearray()  # the beginning of a message
         self._total_bytes = 0  # of that message; 0 while its prelude is not read

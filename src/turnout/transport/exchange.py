@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from turnout.errors import APIConnectionError, APITimeoutError, InvalidInputError, ResponseError
 from turnout.transport.seam import Headers
+from turnout.transport.sse import MAX_EVENT_BYTES
 
 if TYPE_CHECKING:
     import asyncio  # noqa: TC004 # fields of a Struct, never resolved
@@ -33,7 +34,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     body_bytes: int = 512 * 1024 * 1024
     head_bytes: int = 256 * 1024
-    event_bytes: int = 16 * 1024 * 1024
+    event_bytes: int = MAX_EVENT_BYTES
     waiting_bytes: int = 256 * 1024
     stale_s: float = 1.0
 

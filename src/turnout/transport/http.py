@@ -19,6 +19,7 @@ from turnout.transport.head import render_head
 from turnout.transport.pool import Pool
 from turnout.transport.proxy import ProxyTable
 from turnout.transport.response import Guard, Response
+from turnout.transport.sse import MAX_EVENT_BYTES
 from turnout.transport.target import split_url
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class HTTPTransport:
         stale_s: float = 1.0,
         max_body_bytes: int = 512 * 1024 * 1024,
         max_head_bytes: int = 256 * 1024,
-        max_event_bytes: int = 16 * 1024 * 1024,
+        max_event_bytes: int = MAX_EVENT_BYTES,
         waiting_bytes: int = 256 * 1024,
     ) -> None:
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}

@@ -1,4 +1,4 @@
-"""When to try again, and how long to wait before: pure arithmetic, no clock and no sleep of its own."""
+"""When to try again, how long to wait before, and what time a server has: no clock and no sleep of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import Struct
 from turnout.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from turnout.transport.seam import Headers
 
@@ -66,6 +66,16 @@ def parse_retry_after(headers: Headers, now: float) -> float | None:
     if seconds is not None or text is None:
         return seconds
     return _parse_date(text, now)
+
+
+def read_server_time(headers: Mapping[str, str]) -> float | None:
+    """Return the Unix time by the server's own clock, its header ``date``; `None` where it tells none readably."""
+    from email.utils import parsedate_to_datetime  # here, as below
+
+    try:
+        return parsedate_to_datetime(headers["date"]).timestamp()
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return None
 
 
 def _parse_number(text: str | None) -> float | None:

@@ -17,6 +17,10 @@ _BOM = b"\xef\xbb\xbf"
 _UNNAMED = "message"
 
 
+MAX_EVENT_BYTES = 16 * 1024 * 1024
+"""The longest event that is read where nothing else is said."""
+
+
 class Event(Struct, gc=False):
     """One server-sent event: its data (lines joined by a line feed) and its type, ``"message"`` where none is named."""
 
@@ -34,7 +38,7 @@ class SSEParser:
 
     __slots__ = ("_buffer", "_is_after_cr", "_is_at_start", "_is_refused", "_max_event_bytes")
 
-    def __init__(self, *, max_event_bytes: int = 16 * 1024 * 1024) -> None:
+    def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._max_event_bytes = max_event_bytes
         self._buffer = bytearray()  # the beginning of an event, line ends already made LF; holds no blank line
         self._is_at_start = True  # a byte order mark may still come

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from turnout.errors import InvalidInputError, InvalidModelError
+from turnout.errors import InvalidModelError
 from turnout.protocols import EncodedRequest
 from turnout.protocols.bedrock_converse.errors import FORCED_CHOICE
 from turnout.protocols.bedrock_converse.outgoing import write_conversation
@@ -14,6 +14,7 @@ from turnout.protocols.bedrock_converse.settings import write_settings
 from turnout.protocols.bedrock_converse.thinking import settle_thinking
 from turnout.protocols.json_reading import is_array, is_object, objects
 from turnout.protocols.json_values import write_body
+from turnout.protocols.setting_fields import check_stream
 from turnout.protocols.wire_fields import WireFields, leave_out
 from turnout.requests import merge_deep
 from turnout.routing.hosts import join_path
@@ -121,10 +122,7 @@ def _add_tools(body: dict[str, Any], request: ModelRequest, route: Route, warnin
 
 
 def _merge_options(body: dict[str, Any], options: dict[str, Any], request: ModelRequest) -> dict[str, Any]:
-    if "stream" in options and options["stream"] is not request.stream:
-        raise InvalidInputError(
-            "provider_options.stream: cannot be set here: call `stream` for a stream, `generate` for a whole answer"
-        )
+    check_stream(options, request, "provider_options")
     merged = merge_deep(body, {name: value for name, value in options.items() if name != "stream"})
     config = options.get("toolConfig")
     if "toolConfig" in body and is_object(config) and is_array(config.get("tools")):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from turnout.errors import InvalidInputError
 from turnout.protocols import EncodedRequest
 from turnout.protocols.cohere_chat.outgoing import write_messages
 from turnout.protocols.cohere_chat.settings import write_settings
 from turnout.protocols.json_reading import is_array
-from turnout.protocols.json_values import check_value, write_body
+from turnout.protocols.json_values import check_value, write_body, write_headers
+from turnout.protocols.setting_fields import check_stream
 from turnout.protocols.tool_schemas import fit_schema, write_parameters
 from turnout.protocols.wire_fields import WireFields, leave_out
 from turnout.requests import merge_deep, read_options
@@ -63,19 +63,12 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
     if options:
         where = f"provider_options[{route.provider!r}]"
         check_value(options, where)
-        if "stream" in options and options["stream"] is not request.stream:
-            raise InvalidInputError(
-                f"{where}.stream: cannot be set here: call `stream` for a stream, `generate` for a whole answer"
-            )
+        check_stream(options, request, where)
         body = _merge_options(body, options)
-    headers = {
-        "content-type": "application/json",
-        "accept": "text/event-stream" if request.stream else "application/json",
-    }
     base = route.base_url.partition("?")[0]
     return EncodedRequest(
         body=write_body(body),
-        headers=headers,
+        headers=write_headers(is_stream=request.stream),
         translated=frozenset(translated - options.keys()),
         fields=FIELDS,
         warnings=tuple(warnings),

@@ -9,7 +9,7 @@ from turnout.protocols.gemini.outgoing import write_messages
 from turnout.protocols.gemini.place import write_url
 from turnout.protocols.gemini.settings import write_settings
 from turnout.protocols.json_reading import is_array, is_object
-from turnout.protocols.json_values import check_value, write_body
+from turnout.protocols.json_values import check_value, write_body, write_headers
 from turnout.protocols.wire_fields import WireFields, leave_out
 from turnout.requests import merge_deep, read_options
 
@@ -61,13 +61,9 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
     if options:
         check_value(options, f"provider_options[{route.provider!r}]")
         body = _merge_options(body, options)
-    headers = {
-        "content-type": "application/json",
-        "accept": "text/event-stream" if request.stream else "application/json",
-    }
     return EncodedRequest(
         body=write_body(body),
-        headers=headers,
+        headers=write_headers(is_stream=request.stream),
         translated=_find_translated(translated, options),
         fields=FIELDS,
         warnings=tuple(warnings),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from turnout.errors import InvalidInputError
 from turnout.protocols import EncodedRequest
 from turnout.protocols.json_reading import is_array
-from turnout.protocols.json_values import check_value, write_body
+from turnout.protocols.json_values import check_value, write_body, write_headers
 from turnout.protocols.openai_chat.outgoing import write_messages
 from turnout.protocols.openai_chat.settings import write_settings
+from turnout.protocols.setting_fields import check_stream
 from turnout.protocols.wire_fields import WireFields, leave_out
 from turnout.requests import merge_deep, read_options
 from turnout.responses import Warning
@@ -70,13 +70,9 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
     if options:
         body = _merge_options(body, options, request, route.provider)
     encoded = write_body(body)
-    headers = {
-        "content-type": "application/json",
-        "accept": "text/event-stream" if request.stream else "application/json",
-    }
     return EncodedRequest(
         body=encoded,
-        headers=headers,
+        headers=write_headers(is_stream=request.stream),
         added=frozenset(added - options.keys()),
         translated=frozenset(translated - options.keys()) if translated else _NONE,
         fields=FIELDS,
@@ -89,10 +85,7 @@ def _merge_options(
 ) -> dict[str, Any]:
     where = f"provider_options[{provider!r}]"
     check_value(options, where)
-    if "stream" in options and options["stream"] is not request.stream:
-        raise InvalidInputError(
-            f"{where}.stream: cannot be set here: call `stream` for a stream, `generate` for a whole answer"
-        )
+    check_stream(options, request, where)
     merged = merge_deep(body, options)
     if "tools" in body and is_array(options.get("tools")):
         from turnout.protocols.openai_chat.tool_fields import merge_tools

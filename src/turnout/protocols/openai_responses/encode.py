@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from turnout.errors import InvalidInputError
 from turnout.protocols import EncodedRequest
 from turnout.protocols.json_reading import is_array, is_object
-from turnout.protocols.json_values import check_value, write_body
+from turnout.protocols.json_values import check_value, write_body, write_headers
 from turnout.protocols.openai_responses.input_items import write_input
 from turnout.protocols.openai_responses.settings import write_settings
+from turnout.protocols.setting_fields import check_stream
 from turnout.protocols.wire_fields import WireFields, leave_out
 from turnout.requests import merge_deep, read_options
 
@@ -64,13 +64,9 @@ def encode(request: ModelRequest, route: Route, dropped: frozenset[str] = frozen
         leave_out(body, refused, warnings)
     if options:
         body = _merge_options(body, options, request, route.provider)
-    headers = {
-        "content-type": "application/json",
-        "accept": "text/event-stream" if request.stream else "application/json",
-    }
     return EncodedRequest(
         body=write_body(body),
-        headers=headers,
+        headers=write_headers(is_stream=request.stream),
         added=frozenset(added - (options.keys() - {"include"})),
         translated=frozenset(translated - _own_fields(options)),
         fields=FIELDS,
@@ -112,10 +108,7 @@ def _merge_options(
 ) -> dict[str, Any]:
     where = f"provider_options[{provider!r}]"
     check_value(options, where)
-    if "stream" in options and options["stream"] is not request.stream:
-        raise InvalidInputError(
-            f"{where}.stream: cannot be set here: call `stream` for a stream, `generate` for a whole answer"
-        )
+    check_stream(options, request, where)
     merged = merge_deep(body, options)
     if "tools" in body and is_array(options.get("tools")):
         merged["tools"] = _merge_tools(body["tools"], options["tools"])
